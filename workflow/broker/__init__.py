@@ -1,0 +1,1 @@
+"""How messages reach workers: one port, and an implementation for each kind of broker."""

@@ -1,0 +1,96 @@
+"""Connections and transactions.
+
+Owns the SQLAlchemy engine and the turning of a driver's exceptions into ours. The invariant: a
+write transaction sees no other writer between its start and its end on the rows that it has read
+for writing (on SQLite on any row at all), and its block either commits as a whole or leaves no
+trace.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+from sqlalchemy import Connection, create_engine, make_url
+from sqlalchemy.exc import ArgumentError, InterfaceError, NoSuchModuleError, OperationalError
+
+from workflow.errors import ConfigurationError, StoreUnavailable
+from workflow.store import sqlite
+from workflow.store.migrate import migrate
+
+Transaction = Connection
+
+
+class Database:
+    """One database. Opening it brings its tables up to date.
+
+    Raises:
+        ConfigurationError: the URL cannot work, or the database is newer than this code.
+        StoreUnavailable: it cannot be reached.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            parsed = make_url(url)
+        except ArgumentError:
+            raise ConfigurationError(
+                "WORKFLOW_DATABASE_URL is no database URL; e.g. sqlite:///workflow.db"
+            ) from None
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        self._write_queue = sqlite.WriteQueue(sqlite.path_of(parsed)) if self.is_sqlite else None
+        self.name = parsed.render_as_string(hide_password=True)
+        try:
+            self._engine = create_engine(parsed, max_overflow=-1)
+        except (ImportError, NoSuchModuleError):
+            raise ConfigurationError(
+                f"WORKFLOW_DATABASE_URL={self.name}: there is no driver for it in this Python"
+            ) from None
+        if self.is_sqlite:
+            sqlite.prepare(self._engine)
+        with _our_errors(), self._writers_turn(), self._engine.connect() as connection:
+            migrate(connection, self.name, prepare=sqlite.use_wal if self.is_sqlite else None)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """A connection for a worker to keep; give it to :meth:`writing` and :meth:`reading`."""
+        with _our_errors(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self, connection: Connection | None = None) -> Iterator[Transaction]:
+        with _our_errors(), self._borrow(connection) as mine:
+            mine = mine.execution_options(writing=False)
+            with mine.begin():
+                yield mine
+
+    @contextmanager
+    def writing(
+        self, connection: Connection | None = None, *, durable: bool = True
+    ) -> Iterator[Transaction]:
+        """A transaction that commits at the end of the block, or not at all.
+
+        ``durable=False`` is for what may be forgotten in a power failure: leases and claims.
+        """
+        with _our_errors(), self._borrow(connection) as mine:
+            mine = mine.execution_options(writing=True)
+            with self._writers_turn():
+                if self.is_sqlite:
+                    sqlite.set_durable(mine, durable)
+                with mine.begin():
+                    yield mine
+
+    def _borrow(self, connection: Connection | None) -> AbstractContextManager[Connection]:
+        return self._engine.connect() if connection is None else nullcontext(connection)
+
+    def _writers_turn(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._write_queue is None else self._write_queue.turn()
+
+
+@contextmanager
+def _our_errors() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        # The others are our mistakes: they stay what they are, and are not tried again.
+        raise StoreUnavailable(f"the database did not do it: {error.orig}") from error

@@ -1,0 +1,410 @@
+"""The worker's loop, and the only writer of a worker process.
+
+Each turn is one transaction: it ends what the handlers have finished since the last one, does the
+chores that are due, and takes new messages. Alone, a message waits for nobody; under load, the
+turns' batches grow by themselves, as much as finishes while the last commit runs.
+
+Handlers run in the threads of the ``runner`` and never wait for the loop, nor it for them.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Iterable
+from datetime import datetime, timedelta, timezone
+from queue import Empty, SimpleQueue
+
+from workflow.broker.base import Broker
+from workflow.errors import StoreUnavailable
+from workflow.identifiers import uuid7
+from workflow.model import Delivery, WorkerInfo
+from workflow.registry import Registry
+from workflow.settings import Settings
+from workflow.store import messages, workers
+from workflow.store.database import Database, Transaction
+from workflow.worker.admission import admit
+from workflow.worker.burial import bury, is_dead
+from workflow.worker.identity import this_host
+from workflow.worker.pace import Pace
+from workflow.worker.runner import Outcome, Run, Runner, timeout_error
+from workflow.worker.settlement import settle
+
+log = logging.getLogger(__name__)
+
+# After this long a handler counts as slow: its start is noted in the database, and messages that
+# wait in the hand behind slow handlers alone go back for other workers.
+SLOW_SECONDS = 1.0
+LOOK_FOR_DEAD_SECONDS = 1.0
+LARGEST_TURN = 1000
+
+
+class Worker:
+    """Handles the messages of the queues in ``registry`` until it is told to stop."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        broker: Broker,
+        registry: Registry,
+        settings: Settings,
+        engine: object,
+        threads: int,
+    ) -> None:
+        self._database = database
+        self._broker = broker
+        self._registry = registry
+        self._settings = settings
+        self._finished: SimpleQueue[Outcome | None] = SimpleQueue()
+        self._runner = Runner(registry, engine, threads, self._finished.put)
+        self._pace = Pace(threads)
+        self._threads = threads
+        self._id = ""
+        self._rotation = 0
+        self._unsettled: list[Outcome] = []
+        self._returning: list[str] = []
+        self._hungry = True
+        self._suspect: str | None = None
+        self._next_due: datetime | None = None
+        self._renew_at = 0.0
+        self._look_for_dead_at = 0.0
+        self._stop_at: float | None = None
+        self._leave_now = False
+        self._reconcile = False
+
+    # What others may call, from any thread and from signal handlers.
+
+    def stop(self) -> None:
+        """Take nothing more, finish what runs (for the grace time at most), leave."""
+        if self._stop_at is None:
+            self._stop_at = time.monotonic() + self._settings.grace_seconds
+            self._finished.put(None)
+
+    def leave_now(self) -> None:
+        """Leave without waiting for what runs. It is run again by others; nothing is lost."""
+        self.stop()
+        self._leave_now = True
+        self._finished.put(None)
+
+    # The loop.
+
+    def run(self, *, until_idle: bool = False) -> None:
+        """Blocks until :meth:`stop`; with ``until_idle``, also until nothing is owed."""
+        with self._database.connection() as connection:
+            self._register(connection)
+            failures = 0
+            try:
+                while True:
+                    try:
+                        if self._done(connection, until_idle):
+                            break
+                        self._wait(connection)
+                        self._turn(connection)
+                        failures = 0
+                    except StoreUnavailable as error:
+                        failures += 1
+                        self._pause(connection, error, failures)
+            finally:
+                self._leave(connection)
+
+    def _done(self, connection: Transaction, until_idle: bool) -> bool:
+        if self._leave_now:
+            return True
+        idle = self._pace.in_hand == 0 and not self._unsettled
+        if self._stop_at is not None:
+            return idle or time.monotonic() >= self._stop_at
+        if not (until_idle and idle and not self._hungry):
+            return False
+        with self._database.reading(connection) as tx:
+            return not messages.any_owed(tx, list(self._registry))
+
+    def _wait(self, connection: Transaction) -> None:
+        """Until a handler has finished, or it is time to look for messages again."""
+        if not self._unsettled and not (self._hungry and self._has_room()):
+            try:
+                self._collect(self._finished.get(timeout=self._patience()))
+            except Empty:
+                pass
+        try:
+            while len(self._unsettled) < LARGEST_TURN:
+                self._collect(self._finished.get_nowait())
+        except Empty:
+            pass
+        if not self._hungry and self._broker.arrived(connection):
+            self._hungry = True
+            self._ask_next_due(connection)
+
+    def _patience(self) -> float:
+        patience = self._broker.poll_seconds
+        if self._next_due is not None:
+            patience = min(patience, (self._next_due - _now()).total_seconds())
+        return max(0.0, patience)
+
+    def _collect(self, outcome: Outcome | None) -> None:
+        if outcome is None:
+            return  # Someone has called stop().
+        delivery = outcome.delivery
+        self._pace.ran(delivery.queue, outcome.run_seconds)
+        if self._suspect == delivery.message_id:
+            self._suspect = None
+        self._unsettled.append(outcome)
+
+    def _turn(self, connection: Transaction) -> None:
+        now = _now()
+        if self._nothing_to_do(now):
+            return
+        self._give_up_overdue()
+        slow = self._notice_slow()
+        dead = self._look_for_dead(connection, now)
+        outcomes = self._unsettled
+        taking = self._wants_more(connection)
+        due = self._next_due is not None and self._next_due <= now
+        renewing = time.monotonic() >= self._renew_at
+        if not (
+            outcomes or taking or slow or dead or due or renewing or self._returning
+            or self._reconcile
+        ):
+            return
+        taken: list[Delivery] = []
+        try:
+            with self._database.writing(connection, durable=bool(outcomes)) as tx:
+                ended = settle(tx, outcomes, self._registry, now)
+                if renewing:
+                    self._renew(tx, now)
+                for other in dead:
+                    bury(tx, other, max_deliveries=self._settings.max_deliveries, now=now)
+                if due:
+                    messages.promote_due(tx, now)
+                if slow:
+                    messages.mark_started(
+                        tx, [(run.delivery.message_id, run.started_at) for run in slow]
+                    )
+                if self._reconcile:
+                    self._return_unknown(tx)
+                if self._returning:
+                    messages.give_back(tx, self._id, self._returning)
+                if taking or outcomes or dead or due:
+                    self._take(tx, now, taken)
+                self._next_due = messages.next_due(tx)
+        except StoreUnavailable:
+            for delivery in taken:
+                self._pace.returned(delivery.queue)
+            self._suspect = None
+            raise
+        self._returning = []
+        self._unsettled = []
+        self._runner.barrier.committed(outcomes)
+        for run in slow:
+            run.noted = True
+        if ended:
+            self._drop(self._runner.forget(ended))
+        self._runner.start(taken)
+
+    def _nothing_to_do(self, now: datetime) -> bool:
+        """What an idle worker asks itself fifty times a second."""
+        return not (
+            self._hungry
+            or self._pace.in_hand
+            or self._unsettled
+            or self._returning
+            or self._reconcile
+            or time.monotonic() >= min(self._renew_at, self._look_for_dead_at)
+            or (self._next_due is not None and self._next_due <= now)
+        )
+
+    # Taking.
+
+    def _has_room(self) -> bool:
+        slow = self._slow()
+        return (
+            self._stop_at is None
+            and self._suspect is None
+            and any(self._pace.limit(queue, slow=slow) > 0 for queue in self._registry)
+        )
+
+    def _slow(self) -> int:
+        horizon = time.monotonic() - SLOW_SECONDS
+        return sum(run.began < horizon for run in self._runner.running())
+
+    def _wants_more(self, connection: Transaction) -> bool:
+        """Whether it is worth a write transaction to look for messages."""
+        if not (self._hungry and self._has_room()):
+            return False
+        if not self._unsettled:
+            with self._database.reading(connection) as tx:
+                self._hungry = messages.any_sent(tx, list(self._registry))
+        return self._hungry
+
+    def _take(self, tx: Transaction, now: datetime, taken: list[Delivery]) -> None:
+        """Adds to ``taken`` what there is room for. A suspect is taken alone, by an empty hand."""
+        if not self._has_room():
+            return
+        queues = list(self._registry)
+        if messages.any_sent(tx, queues, suspects=True):
+            self._take_suspect(tx, queues, now, taken)
+            return
+        self._rotation += 1
+        slow = self._slow()
+        self._hungry = False
+        for queue in _rotated(queues, self._rotation):
+            limit = self._pace.limit(queue, slow=slow)
+            if limit == 0:
+                self._hungry = True
+                continue
+            found = self._broker.fetch(tx, queue, limit, suspects=False)
+            self._hungry |= len(found) == limit
+            self._admit(tx, queue, found, now, taken)
+
+    def _take_suspect(
+        self, tx: Transaction, queues: Iterable[str], now: datetime, taken: list[Delivery]
+    ) -> None:
+        self._hungry = True
+        if self._pace.in_hand > self._slow():
+            return
+        for queue in queues:
+            found = self._broker.fetch(tx, queue, 1, suspects=True)
+            self._admit(tx, queue, found, now, taken)
+            if taken:
+                self._suspect = taken[0].message_id
+                return
+
+    def _admit(
+        self,
+        tx: Transaction,
+        queue: str,
+        found: list[messages.Candidate],
+        now: datetime,
+        taken: list[Delivery],
+    ) -> None:
+        if found:
+            handler = self._registry[queue]
+            new = admit(
+                tx, found, queue=queue, handler=handler, worker_id=self._id, now=now
+            )
+            self._pace.taken(queue, len(new))
+            taken += new
+
+    # Chores.
+
+    def _renew(self, tx: Transaction, now: datetime) -> None:
+        lease = timedelta(seconds=self._settings.lease_seconds)
+        if not workers.renew(tx, self._id, now + lease):
+            # Others took us for dead. What we had is theirs; what we run comes to nothing.
+            log.warning("the lease of worker %s had ended; it starts over", self._id)
+            self._drop(self._runner.take_back())
+            self._announce(tx, now)
+        self._renew_at = time.monotonic() + self._settings.lease_seconds / 3
+
+    def _look_for_dead(self, connection: Transaction, now: datetime) -> list[WorkerInfo]:
+        clock = time.monotonic()
+        if clock < self._look_for_dead_at:
+            return []
+        self._look_for_dead_at = clock + LOOK_FOR_DEAD_SECONDS
+        with self._database.reading(connection) as tx:
+            others = [each for each in workers.all_workers(tx) if each.id != self._id]
+        return [each for each in others if is_dead(each, now)]
+
+    def _ask_next_due(self, connection: Transaction) -> None:
+        with self._database.reading(connection) as tx:
+            self._next_due = messages.next_due(tx)
+
+    def _give_up_overdue(self) -> None:
+        clock = time.monotonic()
+        for run in self._runner.running():
+            if run.timeout is not None and clock - run.began >= run.timeout:
+                self._runner.give_up(run, timeout_error(run))
+                self._collect_all()
+
+    def _collect_all(self) -> None:
+        try:
+            while True:
+                self._collect(self._finished.get_nowait())
+        except Empty:
+            pass
+
+    def _notice_slow(self) -> list[Run]:
+        """Handlers that have become slow. What would have to wait for them alone is let go."""
+        horizon = time.monotonic() - SLOW_SECONDS
+        slow = [run for run in self._runner.running() if run.began < horizon]
+        if any(run.delivery.message_id == self._suspect for run in slow):
+            self._suspect = None
+        if len(slow) == self._threads or self._stop_at is not None:
+            self._drop(self._runner.take_back())
+        return [run for run in slow if not run.noted]
+
+    def _drop(self, deliveries: Iterable[Delivery]) -> None:
+        for delivery in deliveries:
+            self._pace.returned(delivery.queue)
+            self._returning.append(delivery.message_id)
+            if delivery.message_id == self._suspect:
+                self._suspect = None
+
+    # Coming and going, and trouble.
+
+    def _register(self, connection: Transaction) -> None:
+        now = _now()
+        with self._database.writing(connection, durable=False) as tx:
+            self._announce(tx, now)
+        self._renew_at = time.monotonic() + self._settings.lease_seconds / 3
+        self._ask_next_due(connection)
+
+    def _announce(self, tx: Transaction, now: datetime) -> None:
+        self._id = uuid7()
+        info = WorkerInfo(
+            id=self._id,
+            host=this_host(),
+            pid=os.getpid(),
+            queues=tuple(self._registry),
+            started_at=now,
+            expires_at=now + timedelta(seconds=self._settings.lease_seconds),
+        )
+        workers.register(tx, info)
+
+    def _leave(self, connection: Transaction) -> None:
+        """Gives back whatever is in hand. Handlers that still run come to nothing."""
+        self._drop(self._runner.take_back())
+        running = [run.delivery.message_id for run in self._runner.running()]
+        self._runner.stop()
+        if running:
+            log.warning("left %d running handlers behind; others run them again", len(running))
+        self._collect_all()
+        now = _now()
+        try:
+            with self._database.writing(connection) as tx:
+                settle(tx, self._unsettled, self._registry, now)
+                messages.give_back(tx, self._id, [*self._returning, *running])
+                workers.remove(tx, self._id)
+        except StoreUnavailable as error:
+            log.warning("left without a word, as the database is away: %s", error)
+        self._runner.barrier.committed(self._unsettled)
+        self._unsettled = []
+
+    def _pause(self, connection: Transaction, error: StoreUnavailable, failures: int) -> None:
+        """The database is away: waits, longer each time, and asks what became of the last commit."""
+        if failures == 1:
+            log.warning("the worker pauses: %s", error)
+        if connection.invalidated:
+            connection.rollback()
+        self._reconcile = True
+        self._hungry = True
+        time.sleep(min(5.0, 0.05 * 2.0**failures))
+
+    def _return_unknown(self, tx: Transaction) -> None:
+        """After a failed commit: messages may be ours in the database that we never saw."""
+        mine = {run.delivery.message_id for run in self._runner.running()}
+        mine.update(each.delivery.message_id for each in self._unsettled)
+        in_hand = self._runner.take_back()
+        mine.update(each.message_id for each in in_hand)
+        lost = [each.id for each in messages.held_by(tx, self._id) if each.id not in mine]
+        messages.give_back(tx, self._id, lost)
+        self._runner.start(in_hand)
+        self._reconcile = False
+
+
+def _rotated(queues: list[str], by: int) -> list[str]:
+    start = by % len(queues) if queues else 0
+    return queues[start:] + queues[:start]
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
