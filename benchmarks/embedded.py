@@ -1,9 +1,9 @@
 """The embedded default, measured: one SQLite file, one worker.
 
-    python benchmarks/embedded.py throughput [-n 20000]     A sends B, each with a Persist.Put
-    python benchmarks/embedded.py log [--logged 1000000]    the same on a log of a million messages
-    python benchmarks/embedded.py idle                      CPU of an idle worker, and its pick-up time
-    python benchmarks/embedded.py import                    how long ``import workflow`` takes
+    python benchmarks/embedded.py throughput    A sends B, each with a Persist.Put
+    python benchmarks/embedded.py log           the same on a log of a million messages
+    python benchmarks/embedded.py idle          CPU of an idle worker, and its pick-up time
+    python benchmarks/embedded.py import        how long ``import workflow`` takes
 
 Prints one JSON line for each measurement, with the machine's fsync time beside it.
 """
@@ -19,6 +19,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from workflow import Engine, Settings
 
@@ -32,12 +33,12 @@ def make_engine(folder: Path) -> Engine:
 
 def add_handlers(engine: Engine) -> None:
     @engine.handler(queue="bench_a")
-    def a(message: dict) -> None:
+    def a(message: dict[str, Any]) -> None:
         engine.put(message["IncidentID"], {"n": message["n"]})
         engine.send("bench_b", message)
 
     @engine.handler(queue="bench_b")
-    def b(message: dict) -> None:
+    def b(message: dict[str, Any]) -> None:
         engine.put(message["IncidentID"], {"n": message["n"]})
 
 
@@ -103,7 +104,7 @@ def idle(seconds: float) -> None:
         arrived = threading.Event()
 
         @engine.handler(queue="bench_ping")
-        def ping(message: dict) -> None:
+        def ping(message: dict[str, Any]) -> None:
             picked.append(time.time() - message["at"])
             arrived.set()
 
@@ -169,7 +170,9 @@ def main() -> None:
     parser.add_argument("what", choices=["throughput", "log", "idle", "import"])
     parser.add_argument("-n", type=int, default=20_000, help="messages to A (default: 20000)")
     parser.add_argument("--logged", type=int, default=1_000_000, help="the grown log's messages")
-    parser.add_argument("--seconds", type=float, default=10, help="how long to watch an idle worker")
+    parser.add_argument(
+        "--seconds", type=float, default=10, help="how long to watch an idle worker"
+    )
     given = parser.parse_args()
     if given.what == "throughput":
         throughput(given.n)

@@ -10,12 +10,13 @@ from __future__ import annotations
 import atexit
 import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from workflow.context import current_attempt
+from workflow.drafts import Delay
 from workflow.registry import HandlerFunction, Registry, atomic
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def send(
     queue: str,
     message: dict[str, Any],
     *,
-    delay: float | timedelta | datetime | None = None,
+    delay: Delay | None = None,
     name: str | None = None,
     metadata: dict[str, Any] | None = None,
     src_tag: str = "",

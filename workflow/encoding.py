@@ -49,7 +49,7 @@ def encode_dict(value: Any, what: str, error: type[Exception]) -> str:
 
 
 def _has_plain_keys(value: Any) -> bool:
-    """False when a dict inside has a key that is no string. Lists of numbers cost next to nothing."""
+    """False when a dict inside has a key that is no string. Lists of numbers cost little."""
     if isinstance(value, dict):
         if any(key.__class__ is not str and not isinstance(key, str) for key in value):
             return False

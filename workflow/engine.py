@@ -5,11 +5,10 @@ that needs it.
 """
 
 import logging
-import math
 import sys
 import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -17,22 +16,22 @@ from uuid import UUID
 
 from workflow.broker.database import DatabaseBroker
 from workflow.context import Attempt, current_attempt
+from workflow.drafts import Delay, check_message, check_text, draft_incident, draft_message
 from workflow.effects import Effects
 from workflow.encoding import decode, encode, encode_dict
-from workflow.errors import InvalidData, InvalidMessage, NotInHandler, UnknownIncident
-from workflow.identifiers import canonical_uuid, uuid7
+from workflow.errors import InvalidData, NotInHandler, UnknownIncident
+from workflow.identifiers import canonical_uuid
 from workflow.model import (
     Edge,
     Ending,
     Incident,
     IncidentStatus,
-    Message,
     MessageStatus,
     PersistedItem,
     Step,
     WorkerInfo,
 )
-from workflow.registry import HandlerFunction, Registry, check_queue_name
+from workflow.registry import HandlerFunction, Registry
 from workflow.settings import Settings
 from workflow.store import history, incidents, messages, persisted, workers
 from workflow.store.apply import apply
@@ -44,9 +43,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 IncidentId = str | UUID
-
-# Set by us in what a handler receives, so a handler may send on the dict that it got.
-_OURS = ("MessageID", "originator")
 
 
 class Engine:
@@ -152,23 +148,7 @@ class Engine:
         Raises:
             InvalidData: (a ValueError) one of them is not of its kind.
         """
-        now = _now()
-        for what, value in (("name", name), ("kind", kind), ("tag", tag)):
-            _check_text(what, value, InvalidData)
-        if incident_date is not None and not isinstance(incident_date, datetime):
-            raise InvalidData(f"incident_date has to be a datetime, not {incident_date!r}")
-        incident = Incident(
-            id=uuid7(),
-            name=name,
-            kind=kind,
-            incident_date=(incident_date or now).astimezone(timezone.utc),
-            status=IncidentStatus.PENDING,
-            reason="",
-            metadata=_snapshot(metadata, "metadata"),
-            parameters=_snapshot(parameters, "parameters"),
-            tag=tag,
-            created_at=now,
-        )
+        incident = draft_incident(name, kind, incident_date, metadata, parameters, tag)
         attempt = self._attempt()
         if attempt is not None:
             attempt.effects.created.append(incident)
@@ -192,7 +172,7 @@ class Engine:
         Raises:
             UnknownIncident: there is no such incident.
         """
-        _check_text("reason", reason, InvalidData)
+        check_text("reason", reason, InvalidData)
         self._end(incident_id, IncidentStatus.CANCELLED, reason)
 
     def resume(self, incident_id: IncidentId) -> int:
@@ -232,7 +212,7 @@ class Engine:
         queue: str,
         message: dict[str, Any],
         *,
-        delay: float | timedelta | datetime | None = None,
+        delay: Delay | None = None,
         name: str | None = None,
         metadata: dict[str, Any] | None = None,
         src_tag: str = "",
@@ -254,36 +234,19 @@ class Engine:
             InvalidMessage: (a ValueError) says what is wrong, and where in the message.
             UnknownIncident: there is no such incident.
         """
-        check_queue_name(queue, InvalidMessage)
-        for what, value in (("name", name or ""), ("src_tag", src_tag), ("dest_tag", dest_tag)):
-            _check_text(what, value, InvalidMessage)
-        if not isinstance(message, dict):
-            raise InvalidMessage(
-                f"a message has to be a dict, not {type(message).__name__}: {message!r:.80}"
-            )
-        if "IncidentID" not in message:
-            raise InvalidMessage(
-                f"the message to {queue!r} has no 'IncidentID': add the one that CreateIncident() "
-                f"returned, or that of the message being handled"
-            )
+        check_message(queue, message)
         attempt = self._attempt()
-        incident_id = self._require(message["IncidentID"])
-        body = {key: value for key, value in message.items() if key not in _OURS}
-        body["IncidentID"] = incident_id
-        now = _now()
-        sent = Message(
-            id=uuid7(),
-            incident_id=incident_id,
-            queue=queue,
-            body=encode_dict(body, f"the message to {queue!r}", InvalidMessage),
-            name=name,
+        sent = draft_message(
+            queue,
+            message,
+            incident_id=self._require(message["IncidentID"]),
             originator=_script_name() if attempt is None else attempt.delivery.handler,
             cause_id=None if attempt is None else attempt.delivery.message_id,
+            delay=delay,
+            name=name,
+            metadata=metadata,
             src_tag=src_tag,
             dest_tag=dest_tag,
-            metadata="{}" if metadata is None else encode_dict(metadata, "metadata", InvalidData),
-            sent_at=now,
-            due_at=None if delay is None else _due(delay, now),
         )
         self._effects().sent.append(sent)
         return sent.id
@@ -370,7 +333,7 @@ class Engine:
         attempt = self._attempt()
         if attempt is None:
             raise NotInHandler("once() works inside a handler only: it counts for its message")
-        _check_text("key", key, InvalidData)
+        check_text("key", key, InvalidData)
         delivery = attempt.delivery
         with self.database.reading() as tx:
             known = persisted.get_result(tx, delivery.message_id, key)
@@ -424,9 +387,7 @@ class Engine:
     def _end(self, incident_id: IncidentId, status: IncidentStatus, reason: str) -> None:
         attempt = self._attempt()
         by = _script_name() if attempt is None else attempt.delivery.handler
-        ending = Ending(
-            incident_id=self._require(incident_id), status=status, reason=reason, by=by
-        )
+        ending = Ending(incident_id=self._require(incident_id), status=status, reason=reason, by=by)
         self._effects().ended.append(ending)
 
     def _require(self, incident_id: IncidentId) -> str:
@@ -460,29 +421,6 @@ class Engine:
                 "outside a handler, Persist needs to know whose data is meant: give handler='name'"
             )
         return attempt.delivery.handler
-
-
-def _snapshot(value: dict[str, Any] | None, what: str) -> dict[str, Any]:
-    snapshot: dict[str, Any] = decode(encode_dict(value or {}, what, InvalidData))
-    return snapshot
-
-
-def _check_text(what: str, value: object, error: type[Exception]) -> None:
-    # PostgreSQL's text cannot hold NUL.
-    if not isinstance(value, str) or "\0" in value:
-        raise error(f"{what} has to be a text (without NUL characters), not {value!r:.80}")
-
-
-def _due(delay: float | timedelta | datetime, now: datetime) -> datetime:
-    if isinstance(delay, datetime):
-        return delay.astimezone(timezone.utc)
-    if isinstance(delay, (int, float)) and not isinstance(delay, bool) and math.isfinite(delay):
-        delay = timedelta(seconds=delay)
-    if not isinstance(delay, timedelta) or delay < timedelta(0):
-        raise InvalidMessage(
-            f"delay has to be seconds, a timedelta or a datetime, and not before now: {delay!r}"
-        )
-    return now + delay
 
 
 def _script_name() -> str:

@@ -158,7 +158,7 @@ class Edge:
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One message of an incident, as the log tells it. ``error`` is the last attempt's traceback."""
+    """One message of an incident, as the log tells it. ``error`` is of the last attempt."""
 
     message_id: str
     cause_id: str | None

@@ -71,7 +71,7 @@ class Handler:
 
 
 def atomic(function: F) -> F:
-    """Marks a handler as one at a time for each incident. Above or below ``@handler`` is the same."""
+    """One at a time for each incident. Above or below ``@handler`` means the same."""
     setattr(function, _ATOMIC, True)
     return function
 

@@ -14,9 +14,7 @@ from workflow.errors import ConfigurationError
 
 
 def _setting(variable: str, default: Any, help: str, *, secret: bool = False) -> Any:
-    return field(
-        default=default, repr=not secret, metadata={"variable": variable, "help": help}
-    )
+    return field(default=default, repr=not secret, metadata={"variable": variable, "help": help})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +83,8 @@ class Settings:
 
 def _parse(setting: "Field[Any]", text: str) -> Any:
     try:
-        return type(setting.default)(text)
+        kind_of: type[Any] = type(setting.default)
+        return kind_of(text)
     except ValueError:
         kind = "a whole number" if isinstance(setting.default, int) else "a number"
         raise ConfigurationError(

@@ -21,9 +21,7 @@ class Broker(Protocol):
         transaction.
         """
 
-    def fetch(
-        self, tx: Transaction, queue: str, limit: int, *, suspects: bool
-    ) -> list[Candidate]:
+    def fetch(self, tx: Transaction, queue: str, limit: int, *, suspects: bool) -> list[Candidate]:
         """Up to ``limit`` messages of the queue, oldest first, that no other worker gets as well
         before ``tx`` ends. ``suspects`` asks for those that outlived a worker, and only for those.
         """

@@ -25,7 +25,5 @@ class DatabaseBroker:
         self._seen = version
         return changed
 
-    def fetch(
-        self, tx: Transaction, queue: str, limit: int, *, suspects: bool
-    ) -> list[Candidate]:
+    def fetch(self, tx: Transaction, queue: str, limit: int, *, suspects: bool) -> list[Candidate]:
         return messages.candidates(tx, queue, limit, suspects=suspects)

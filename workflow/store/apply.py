@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def apply(tx: Transaction, batch: Collection[Effects], now: datetime) -> None:
-    """Records everything in ``batch``. A message for an incident that has ended stays unprocessed."""
+    """Records all of ``batch``. A message for an incident that has ended stays unprocessed."""
     incidents.create(tx, [each for effects in batch for each in effects.created])
     _send(tx, [each for effects in batch for each in effects.sent], now)
     persisted.put(tx, [each for effects in batch for each in effects.persisted])

@@ -99,9 +99,7 @@ def end(tx: Transaction, ending: Ending, now: datetime) -> bool:
             incident.c.id == ending.incident_id,
             _status_among(sources_of(ending.status)),
         )
-        .values(
-            status=ending.status.value, reason=ending.reason, ended_at=now, ended_by=ending.by
-        )
+        .values(status=ending.status.value, reason=ending.reason, ended_at=now, ended_by=ending.by)
     )
     if changed.rowcount == 0:
         return False
@@ -130,9 +128,7 @@ def resume(tx: Transaction, incident_id: str, now: datetime) -> int | None:
         update(incident)
         .where(
             incident.c.id == incident_id,
-            incident.c.status.in_(
-                [IncidentStatus.ERROR.value, IncidentStatus.CANCELLED.value]
-            ),
+            incident.c.status.in_([IncidentStatus.ERROR.value, IncidentStatus.CANCELLED.value]),
         )
         .values(
             status=IncidentStatus.ACTIVE.value,

@@ -81,7 +81,5 @@ def hand_over(tx: Transaction, endings: Collection[tuple[str, str, str]]) -> Non
             continue
         tx.execute(update(lock).where(mine).values(message_id=heir))
         tx.execute(
-            update(message)
-            .where(message.c.id == heir)
-            .values(status=MessageStatus.SENT.value)
+            update(message).where(message.c.id == heir).values(status=MessageStatus.SENT.value)
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, literal_column, select, update
+from sqlalchemy import Select, bindparam, func, insert, literal_column, select, update
 from sqlalchemy.sql import ColumnElement
 
 from workflow.model import OWED, Delivery, Message, MessageStatus
@@ -19,7 +19,9 @@ from workflow.store.schema import failed_attempt, incident, message
 
 def status_is(*statuses: MessageStatus) -> ColumnElement[bool]:
     """A condition that the partial indexes serve: they want literals, not parameters."""
-    literals = [literal_column(f"'{status.value}'") for status in statuses]
+    literals: list[ColumnElement[str]] = [
+        literal_column(f"'{status.value}'") for status in statuses
+    ]
     if len(literals) == 1:
         return message.c.status == literals[0]
     return message.c.status.in_(literals)
@@ -27,7 +29,7 @@ def status_is(*statuses: MessageStatus) -> ColumnElement[bool]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Candidate:
-    """A message that could be taken now. ``incident_status`` is None when there is no such incident."""
+    """A message that could be taken now. ``incident_status`` is None without such an incident."""
 
     id: str
     incident_id: str
@@ -43,9 +45,7 @@ _INSERT = insert(message)
 _COLUMNS = tuple(each.name for each in fields(Message))
 
 
-def record(
-    tx: Transaction, messages: Iterable[Message], statuses: Iterable[MessageStatus]
-) -> None:
+def record(tx: Transaction, messages: Iterable[Message], statuses: Iterable[MessageStatus]) -> None:
     """Adds new rows, each with its first status."""
     rows = [
         {
@@ -99,14 +99,14 @@ def candidates(
     return [Candidate(**row) for row in rows.mappings()]
 
 
-_ANY_SENT = (
+_ANY_SENT: Select[Any] = (
     select(literal_column("1"))
     .where(status_is(MessageStatus.SENT), message.c.queue.in_(bindparam("queues", expanding=True)))
     .limit(1)
 )
 _ANY_SUSPECT = _ANY_SENT.where(message.c.deliveries > 0)
 # One for each status, so that each has its partial index.
-_ANY_OWED = [
+_ANY_OWED: list[Select[Any]] = [
     select(literal_column("1"))
     .where(status_is(status), message.c.queue.in_(bindparam("queues", expanding=True)))
     .limit(1)
@@ -125,9 +125,7 @@ def any_owed(tx: Transaction, queues: Collection[str]) -> bool:
     return any(tx.execute(query, parameters).first() is not None for query in _ANY_OWED)
 
 
-def assign(
-    tx: Transaction, taken: Sequence[Candidate], *, worker_id: str, handler: str
-) -> None:
+def assign(tx: Transaction, taken: Sequence[Candidate], *, worker_id: str, handler: str) -> None:
     """Gives messages to a worker. They are its own until it ends them or its lease ends."""
     tx.execute(
         update(message)
@@ -214,7 +212,7 @@ def record_failures(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def skip(tx: Transaction, ids: Collection[str], reason: str, now: datetime) -> None:
-    """Ends messages that nobody began to handle, because their incident has ended or is not there."""
+    """Ends messages that nobody began to handle: their incident has ended, or is not there."""
     tx.execute(
         update(message)
         .where(message.c.id.in_(bindparam("ids", expanding=True)))

@@ -41,11 +41,7 @@ def get_result(tx: Transaction, message_id: str, key: str) -> str | None:
     return tx.execute(query).scalar()
 
 
-def put_result(
-    tx: Transaction, message_id: str, key: str, incident_id: str, result: str
-) -> None:
+def put_result(tx: Transaction, message_id: str, key: str, incident_id: str, result: str) -> None:
     tx.execute(
-        insert(once).values(
-            message_id=message_id, key=key, incident_id=incident_id, result=result
-        )
+        insert(once).values(message_id=message_id, key=key, incident_id=incident_id, result=result)
     )

@@ -38,7 +38,7 @@ Id = String(36).with_variant(postgresql.UUID(as_uuid=False), "postgresql")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """Aware datetimes, in UTC. SQLite has no such type: ISO 8601 text of fixed length, which sorts."""
+    """Aware datetimes, in UTC. In SQLite, ISO 8601 text of fixed length, which sorts."""
 
     impl = DateTime(timezone=True)
     cache_ok = True

@@ -10,7 +10,7 @@ Handlers run in the threads of the ``runner`` and never wait for the loop, nor i
 import logging
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta, timezone
 from queue import Empty, SimpleQueue
 
@@ -22,20 +22,17 @@ from workflow.registry import Registry
 from workflow.settings import Settings
 from workflow.store import messages, workers
 from workflow.store.database import Database, Transaction
-from workflow.worker.admission import admit
 from workflow.worker.burial import bury, is_dead
 from workflow.worker.identity import this_host
-from workflow.worker.pace import Pace
+from workflow.worker.intake import Intake
 from workflow.worker.runner import Outcome, Run, Runner, timeout_error
 from workflow.worker.settlement import settle
 
 log = logging.getLogger(__name__)
 
-# After this long a handler counts as slow: its start is noted in the database, and messages that
-# wait in the hand behind slow handlers alone go back for other workers.
-SLOW_SECONDS = 1.0
 LOOK_FOR_DEAD_SECONDS = 1.0
 LARGEST_TURN = 1000
+LONGEST_PAUSE_SECONDS = 5.0
 
 
 class Worker:
@@ -55,22 +52,23 @@ class Worker:
         self._broker = broker
         self._registry = registry
         self._settings = settings
+        self._threads = threads
         self._finished: SimpleQueue[Outcome | None] = SimpleQueue()
         self._runner = Runner(registry, engine, threads, self._finished.put)
-        self._pace = Pace(threads)
-        self._threads = threads
+        self._intake = Intake(
+            broker=broker, registry=registry, runner=self._runner, threads=threads
+        )
         self._id = ""
-        self._rotation = 0
+        # Finished and not yet committed; taken and to be given back.
         self._unsettled: list[Outcome] = []
         self._returning: list[str] = []
-        self._hungry = True
-        self._suspect: str | None = None
+        # A commit has failed: it may have happened all the same.
+        self._reconcile = False
         self._next_due: datetime | None = None
         self._renew_at = 0.0
         self._look_for_dead_at = 0.0
         self._stop_at: float | None = None
         self._leave_now = False
-        self._reconcile = False
 
     # What others may call, from any thread and from signal handlers.
 
@@ -88,10 +86,14 @@ class Worker:
 
     # The loop.
 
-    def run(self, *, until_idle: bool = False) -> None:
-        """Blocks until :meth:`stop`; with ``until_idle``, also until nothing is owed."""
+    def run(self, *, until_idle: bool = False, on_ready: Callable[[], None] = lambda: None) -> None:
+        """Blocks until :meth:`stop`; with ``until_idle``, also until nothing is owed.
+
+        ``on_ready`` is called when the worker is known to the others and takes messages.
+        """
         with self._database.connection() as connection:
             self._register(connection)
+            on_ready()
             failures = 0
             try:
                 while True:
@@ -110,28 +112,21 @@ class Worker:
     def _done(self, connection: Transaction, until_idle: bool) -> bool:
         if self._leave_now:
             return True
-        idle = self._pace.in_hand == 0 and not self._unsettled
+        idle = self._intake.in_hand == 0 and not self._unsettled
         if self._stop_at is not None:
             return idle or time.monotonic() >= self._stop_at
-        if not (until_idle and idle and not self._hungry):
+        if not (until_idle and idle and not self._intake.hungry):
             return False
         with self._database.reading(connection) as tx:
             return not messages.any_owed(tx, list(self._registry))
 
     def _wait(self, connection: Transaction) -> None:
         """Until a handler has finished, or it is time to look for messages again."""
-        if not self._unsettled and not (self._hungry and self._has_room()):
-            try:
-                self._collect(self._finished.get(timeout=self._patience()))
-            except Empty:
-                pass
-        try:
-            while len(self._unsettled) < LARGEST_TURN:
-                self._collect(self._finished.get_nowait())
-        except Empty:
-            pass
-        if not self._hungry and self._broker.arrived(connection):
-            self._hungry = True
+        if not self._unsettled and not (self._intake.hungry and self._may_take()):
+            self._collect(self._patience())
+        self._collect()
+        if not self._intake.hungry and self._broker.arrived(connection):
+            self._intake.hungry = True
             self._ask_next_due(connection)
 
     def _patience(self) -> float:
@@ -140,14 +135,12 @@ class Worker:
             patience = min(patience, (self._next_due - _now()).total_seconds())
         return max(0.0, patience)
 
-    def _collect(self, outcome: Outcome | None) -> None:
-        if outcome is None:
-            return  # Someone has called stop().
-        delivery = outcome.delivery
-        self._pace.ran(delivery.queue, outcome.run_seconds)
-        if self._suspect == delivery.message_id:
-            self._suspect = None
-        self._unsettled.append(outcome)
+    def _collect(self, patience: float | None = None) -> None:
+        """Gathers what has finished; waits for the first if there is none and ``patience`` is."""
+        for outcome in _drain(self._finished, patience, LARGEST_TURN - len(self._unsettled)):
+            if outcome is not None:  # None only wakes: someone has called stop().
+                self._intake.ran(outcome)
+                self._unsettled.append(outcome)
 
     def _turn(self, connection: Transaction) -> None:
         now = _now()
@@ -157,41 +150,25 @@ class Worker:
         slow = self._notice_slow()
         dead = self._look_for_dead(connection, now)
         outcomes = self._unsettled
-        taking = self._wants_more(connection)
+        looking = self._wants_more(connection)
         due = self._next_due is not None and self._next_due <= now
         renewing = time.monotonic() >= self._renew_at
-        if not (
-            outcomes or taking or slow or dead or due or renewing or self._returning
-            or self._reconcile
-        ):
+        chores = slow or dead or due or renewing or self._returning or self._reconcile
+        if not (outcomes or looking or chores):
             return
         taken: list[Delivery] = []
         try:
             with self._database.writing(connection, durable=bool(outcomes)) as tx:
                 ended = settle(tx, outcomes, self._registry, now)
-                if renewing:
-                    self._renew(tx, now)
-                for other in dead:
-                    bury(tx, other, max_deliveries=self._settings.max_deliveries, now=now)
-                if due:
-                    messages.promote_due(tx, now)
-                if slow:
-                    messages.mark_started(
-                        tx, [(run.delivery.message_id, run.started_at) for run in slow]
-                    )
-                if self._reconcile:
-                    self._return_unknown(tx)
-                if self._returning:
-                    messages.give_back(tx, self._id, self._returning)
-                if taking or outcomes or dead or due:
-                    self._take(tx, now, taken)
+                if chores:
+                    self._do_chores(tx, now, slow, dead, renewing=renewing, due=due)
+                if self._stop_at is None and (outcomes or looking or dead or due):
+                    taken = self._intake.take(tx, self._id, now)
                 self._next_due = messages.next_due(tx)
         except StoreUnavailable:
             for delivery in taken:
-                self._pace.returned(delivery.queue)
-            self._suspect = None
+                self._intake.returned(delivery)
             raise
-        self._returning = []
         self._unsettled = []
         self._runner.barrier.committed(outcomes)
         for run in slow:
@@ -203,8 +180,8 @@ class Worker:
     def _nothing_to_do(self, now: datetime) -> bool:
         """What an idle worker asks itself fifty times a second."""
         return not (
-            self._hungry
-            or self._pace.in_hand
+            self._intake.hungry
+            or self._intake.in_hand
             or self._unsettled
             or self._returning
             or self._reconcile
@@ -212,83 +189,46 @@ class Worker:
             or (self._next_due is not None and self._next_due <= now)
         )
 
-    # Taking.
-
-    def _has_room(self) -> bool:
-        slow = self._slow()
-        return (
-            self._stop_at is None
-            and self._suspect is None
-            and any(self._pace.limit(queue, slow=slow) > 0 for queue in self._registry)
-        )
-
-    def _slow(self) -> int:
-        horizon = time.monotonic() - SLOW_SECONDS
-        return sum(run.began < horizon for run in self._runner.running())
+    def _may_take(self) -> bool:
+        return self._stop_at is None and self._intake.has_room()
 
     def _wants_more(self, connection: Transaction) -> bool:
-        """Whether it is worth a write transaction to look for messages."""
-        if not (self._hungry and self._has_room()):
+        """Whether it is worth a write transaction to take messages."""
+        if not (self._intake.hungry and self._may_take()):
             return False
-        if not self._unsettled:
-            with self._database.reading(connection) as tx:
-                self._hungry = messages.any_sent(tx, list(self._registry))
-        return self._hungry
-
-    def _take(self, tx: Transaction, now: datetime, taken: list[Delivery]) -> None:
-        """Adds to ``taken`` what there is room for. A suspect is taken alone, by an empty hand."""
-        if not self._has_room():
-            return
-        queues = list(self._registry)
-        if messages.any_sent(tx, queues, suspects=True):
-            self._take_suspect(tx, queues, now, taken)
-            return
-        self._rotation += 1
-        slow = self._slow()
-        self._hungry = False
-        for queue in _rotated(queues, self._rotation):
-            limit = self._pace.limit(queue, slow=slow)
-            if limit == 0:
-                self._hungry = True
-                continue
-            found = self._broker.fetch(tx, queue, limit, suspects=False)
-            self._hungry |= len(found) == limit
-            self._admit(tx, queue, found, now, taken)
-
-    def _take_suspect(
-        self, tx: Transaction, queues: Iterable[str], now: datetime, taken: list[Delivery]
-    ) -> None:
-        self._hungry = True
-        if self._pace.in_hand > self._slow():
-            return
-        for queue in queues:
-            found = self._broker.fetch(tx, queue, 1, suspects=True)
-            self._admit(tx, queue, found, now, taken)
-            if taken:
-                self._suspect = taken[0].message_id
-                return
-
-    def _admit(
-        self,
-        tx: Transaction,
-        queue: str,
-        found: list[messages.Candidate],
-        now: datetime,
-        taken: list[Delivery],
-    ) -> None:
-        if found:
-            handler = self._registry[queue]
-            new = admit(
-                tx, found, queue=queue, handler=handler, worker_id=self._id, now=now
-            )
-            self._pace.taken(queue, len(new))
-            taken += new
+        if self._unsettled:
+            return True
+        with self._database.reading(connection) as tx:
+            return self._intake.look(tx)
 
     # Chores.
 
+    def _do_chores(
+        self,
+        tx: Transaction,
+        now: datetime,
+        slow: Iterable[Run],
+        dead: Iterable[WorkerInfo],
+        *,
+        renewing: bool,
+        due: bool,
+    ) -> None:
+        if renewing:
+            self._renew(tx, now)
+        for other in dead:
+            bury(tx, other, max_deliveries=self._settings.max_deliveries, now=now)
+        if due:
+            messages.promote_due(tx, now)
+        if started := [(run.delivery.message_id, run.started_at) for run in slow]:
+            messages.mark_started(tx, started)
+        if self._reconcile:
+            self._return_unknown(tx)
+        if self._returning:
+            messages.give_back(tx, self._id, self._returning)
+            self._returning = []
+
     def _renew(self, tx: Transaction, now: datetime) -> None:
-        lease = timedelta(seconds=self._settings.lease_seconds)
-        if not workers.renew(tx, self._id, now + lease):
+        if not workers.renew(tx, self._id, now + self._lease()):
             # Others took us for dead. What we had is theirs; what we run comes to nothing.
             log.warning("the lease of worker %s had ended; it starts over", self._id)
             self._drop(self._runner.take_back())
@@ -313,31 +253,19 @@ class Worker:
         for run in self._runner.running():
             if run.timeout is not None and clock - run.began >= run.timeout:
                 self._runner.give_up(run, timeout_error(run))
-                self._collect_all()
-
-    def _collect_all(self) -> None:
-        try:
-            while True:
-                self._collect(self._finished.get_nowait())
-        except Empty:
-            pass
+        self._collect()
 
     def _notice_slow(self) -> list[Run]:
         """Handlers that have become slow. What would have to wait for them alone is let go."""
-        horizon = time.monotonic() - SLOW_SECONDS
-        slow = [run for run in self._runner.running() if run.began < horizon]
-        if any(run.delivery.message_id == self._suspect for run in slow):
-            self._suspect = None
+        slow = self._intake.slow_runs()
         if len(slow) == self._threads or self._stop_at is not None:
             self._drop(self._runner.take_back())
         return [run for run in slow if not run.noted]
 
     def _drop(self, deliveries: Iterable[Delivery]) -> None:
         for delivery in deliveries:
-            self._pace.returned(delivery.queue)
+            self._intake.returned(delivery)
             self._returning.append(delivery.message_id)
-            if delivery.message_id == self._suspect:
-                self._suspect = None
 
     # Coming and going, and trouble.
 
@@ -356,9 +284,12 @@ class Worker:
             pid=os.getpid(),
             queues=tuple(self._registry),
             started_at=now,
-            expires_at=now + timedelta(seconds=self._settings.lease_seconds),
+            expires_at=now + self._lease(),
         )
         workers.register(tx, info)
+
+    def _lease(self) -> timedelta:
+        return timedelta(seconds=self._settings.lease_seconds)
 
     def _leave(self, connection: Transaction) -> None:
         """Gives back whatever is in hand. Handlers that still run come to nothing."""
@@ -367,11 +298,10 @@ class Worker:
         self._runner.stop()
         if running:
             log.warning("left %d running handlers behind; others run them again", len(running))
-        self._collect_all()
-        now = _now()
+        self._collect()
         try:
             with self._database.writing(connection) as tx:
-                settle(tx, self._unsettled, self._registry, now)
+                settle(tx, self._unsettled, self._registry, _now())
                 messages.give_back(tx, self._id, [*self._returning, *running])
                 workers.remove(tx, self._id)
         except StoreUnavailable as error:
@@ -380,30 +310,39 @@ class Worker:
         self._unsettled = []
 
     def _pause(self, connection: Transaction, error: StoreUnavailable, failures: int) -> None:
-        """The database is away: waits, longer each time, and asks what became of the last commit."""
+        """The database is away: waits, longer each time; then asks what the last commit became."""
         if failures == 1:
             log.warning("the worker pauses: %s", error)
         if connection.invalidated:
             connection.rollback()
         self._reconcile = True
-        self._hungry = True
-        time.sleep(min(5.0, 0.05 * 2.0**failures))
+        self._intake.hungry = True
+        time.sleep(min(LONGEST_PAUSE_SECONDS, 0.05 * 2.0**failures))
 
     def _return_unknown(self, tx: Transaction) -> None:
         """After a failed commit: messages may be ours in the database that we never saw."""
-        mine = {run.delivery.message_id for run in self._runner.running()}
-        mine.update(each.delivery.message_id for each in self._unsettled)
         in_hand = self._runner.take_back()
-        mine.update(each.message_id for each in in_hand)
+        mine = {each.message_id for each in in_hand}
+        mine.update(run.delivery.message_id for run in self._runner.running())
+        # Read last: what finishes in between is in here.
+        self._collect()
+        mine.update(each.delivery.message_id for each in self._unsettled)
         lost = [each.id for each in messages.held_by(tx, self._id) if each.id not in mine]
         messages.give_back(tx, self._id, lost)
         self._runner.start(in_hand)
         self._reconcile = False
 
 
-def _rotated(queues: list[str], by: int) -> list[str]:
-    start = by % len(queues) if queues else 0
-    return queues[start:] + queues[:start]
+def _drain(
+    queue: SimpleQueue[Outcome | None], patience: float | None, most: int
+) -> Iterator[Outcome | None]:
+    try:
+        if patience is not None:
+            yield queue.get(timeout=patience)
+        for _ in range(most):
+            yield queue.get_nowait()
+    except Empty:
+        return
 
 
 def _now() -> datetime:

@@ -109,6 +109,4 @@ def downgrade() -> None:
 
 def _partial(name: str, columns: list[str], status: str) -> None:
     condition = sa.text(f"status = '{status}'")
-    op.create_index(
-        name, "message", columns, sqlite_where=condition, postgresql_where=condition
-    )
+    op.create_index(name, "message", columns, sqlite_where=condition, postgresql_where=condition)

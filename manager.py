@@ -1,0 +1,6 @@
+"""Runs workers: ``python manager.py --help``."""
+
+from workflow.commands.manager import main
+
+if __name__ == "__main__":
+    main()
