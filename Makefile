@@ -9,16 +9,16 @@ STAMP := $(VENV)/.installed
 
 .PHONY: help
 help:  ## List the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: $(STAMP)  ## Run the forest-fire workflow on this machine, and show what came of it
-	@tools/require.sh dot graphviz || true
+	@tools/require.sh "dot -V" graphviz || true
 	@$(RUN) -m handlers.fire.demo
 
 .PHONY: test
 test: $(STAMP)  ## Run the whole suite
-	@tools/require.sh dot graphviz
+	@tools/require.sh "dot -V" graphviz
 	$(RUN) -m pytest
 
 .PHONY: check

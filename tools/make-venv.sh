@@ -11,10 +11,7 @@ here=$(dirname "$0")
     exit 1
 }
 # Debian and Ubuntu keep what makes environments in a package of its own.
-"$python" -c 'import ensurepip' 2>/dev/null ||
-    "$here/require.sh" "$folder/bin/python" python3-venv 2>/dev/null ||
-    "$python" -c 'import ensurepip' ||
-    { echo "Install python3-venv (apt install python3-venv), and try again." >&2; exit 1; }
+"$here/require.sh" "$python -c 'import ensurepip, venv'" python3-venv
 
 echo "Making $folder (once; a minute or two)"
 "$python" -m venv "$folder"
