@@ -153,12 +153,12 @@ class _Place:
             return
         early = time.monotonic() - self._started_at < _EARLY_SECONDS
         self._early_deaths = self._early_deaths + 1 if early else 0
-        pause = min(_LONGEST_PAUSE_SECONDS, 2.0**self._early_deaths - 1) if early else 0.0
+        pause = min(_LONGEST_PAUSE_SECONDS, 0.125 * 2.0**self._early_deaths) if early else 0.0
         self.start_at = time.monotonic() + pause
         how = (
             f"was killed by signal {-code}" if code is not None and code < 0 else f"exited ({code})"
         )
-        log.warning("worker process %s %s; a new one starts in %.0f s", pid, how, pause)
+        log.warning("worker process %s %s; a new one starts in %.1f s", pid, how, pause)
 
 
 class _Ready:

@@ -1,0 +1,99 @@
+import subprocess
+import sys
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+from workflow import ConfigurationError
+from workflow.store import migrate, schema
+from workflow.store.database import Database
+
+
+@pytest.fixture
+def url(tmp_path):
+    return f"sqlite:///{tmp_path / 'm.db'}"
+
+
+def test_the_newest_migration_is_the_one_that_the_code_expects():
+    config = Config()
+    config.set_main_option("script_location", str(migrate.FOLDER))
+    assert ScriptDirectory.from_config(config).get_current_head() == schema.REVISION
+
+
+def test_the_migrations_make_the_tables_that_the_code_describes(url):
+    database = Database(url)
+    with database.reading() as tx:
+        difference = compare_metadata(MigrationContext.configure(tx), schema.metadata)
+    database.close()
+    assert difference == []
+
+
+def test_opening_again_does_nothing_and_loads_no_alembic(url):
+    Database(url).close()
+    code = f"""
+import sys
+from workflow.store.database import Database
+Database({url!r}).close()
+assert "alembic" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_database_of_a_newer_version_is_left_alone(url):
+    database = Database(url)
+    with database.writing() as tx:
+        tx.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    database.close()
+    with pytest.raises(ConfigurationError, match="9999.*install the newer version"):
+        Database(url)
+
+
+def test_processes_that_start_together_make_the_tables_once(url):
+    code = f"from workflow.store.database import Database; Database({url!r}).close()"
+    started = [
+        subprocess.Popen([sys.executable, "-W", "error", "-c", code], stderr=subprocess.PIPE)
+        for _ in range(5)
+    ]
+    errors = [process.communicate()[1] for process in started]
+    assert [process.returncode for process in started] == [0] * 5, errors
+
+
+@pytest.mark.parametrize(
+    ("url", "complaint"),
+    [
+        ("workflow.db", "no database URL"),
+        ("sqlite://", "has to be a file"),
+        ("sqlite:///:memory:", "has to be a file"),
+        ("sqlite:////no/such/folder/w.db", "folder /no/such/folder does not exist"),
+        ("nosuchdb://host/db", "no driver"),
+    ],
+)
+def test_a_url_that_cannot_work_is_said_so(url, complaint):
+    with pytest.raises(ConfigurationError, match=complaint):
+        Database(url)
+
+
+def test_the_partial_indexes_are_used(url):
+    """A claim, the next due message and a waiting heir are each one look into an index."""
+    queries = {
+        "SELECT id FROM message WHERE status = 'SENT' AND queue = 'q' AND deliveries = 0 "
+        "ORDER BY id LIMIT 10": "ix_message_sent",
+        "SELECT min(due_at) FROM message WHERE status = 'DELAYED'": "ix_message_delayed",
+        "SELECT id FROM message WHERE status = 'WAITING' AND incident_id = 'i' AND handler = 'h' "
+        "ORDER BY id LIMIT 1": "ix_message_waiting",
+        "SELECT id FROM message WHERE status = 'PROCESSING' AND worker_id = 'w'": (
+            "ix_message_processing"
+        ),
+        "SELECT id FROM message WHERE incident_id = 'i' ORDER BY id": "ix_message_incident",
+    }
+    database = Database(url)
+    with database.reading() as tx:
+        for query, index in queries.items():
+            plan = str(tx.execute(text(f"EXPLAIN QUERY PLAN {query}")).all())
+            assert index in plan, (query, plan)
+            assert "TEMP B-TREE" not in plan, (query, plan)
+    database.close()
