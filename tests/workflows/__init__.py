@@ -1,0 +1,1 @@
+"""Handler modules that the tests give to manager.py, by their files."""
