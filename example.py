@@ -40,8 +40,8 @@ FILE = click.Path(path_type=Path)
     show_default=True,
     help="The start of the run, ISO 8601; UTC unless it says otherwise.",
 )
-@click.option("--hours", type=click.IntRange(1, 240), default=24, show_default=True)
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
+@click.option("--hours", type=click.IntRange(1, 240), default=12, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=1, show_default=True)
 @click.option(
     "--results",
     type=click.Path(file_okay=False, path_type=Path),
@@ -80,7 +80,9 @@ def main(
             seed=seed,
             results=results,
         )
-    except (inputs.InputError, workflow.WorkflowError, OSError) as error:
+    except OSError as error:
+        raise click.ClickException(f"--results {results} cannot be written: {error}") from None
+    except (inputs.InputError, workflow.WorkflowError) as error:
         raise click.ClickException(str(error)) from None
     print(f"Incident {incident}", flush=True)
     if watch:

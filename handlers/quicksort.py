@@ -27,8 +27,9 @@ def sort_handler(message: dict[str, Any]) -> None:
         piece = {"place": place, "numbers": sorted(numbers)}
         workflow.send("quicksort_merge", {**message, **piece}, src_tag="sorted")
         return
-    # The median of three spares a list that is sorted already the worst case.
-    pivot = sorted((numbers[0], numbers[len(numbers) // 2], numbers[-1]))[1]
+    # The median of a few spares lists that have some order already the worst case.
+    few = sorted(numbers[:: len(numbers) // 9])
+    pivot = few[len(few) // 2]
     smaller = [each for each in numbers if each < pivot]
     equal = [each for each in numbers if each == pivot]
     larger = [each for each in numbers if each > pivot]
@@ -77,6 +78,8 @@ def main() -> None:
     parser.add_argument("count", type=int, nargs="?", default=10_000)
     parser.add_argument("-o", "--output", type=Path, default=Path("sorted.json"))
     given = parser.parse_args()
+    if given.count < 0 or not given.output.absolute().parent.is_dir():
+        parser.error("COUNT has to be 0 or more, and the folder of the output has to be there")
     print(start([random.random() for _ in range(given.count)], given.output))
 
 

@@ -1,5 +1,6 @@
 """Fixtures: engines on databases of their own, and real manager processes to talk to."""
 
+import contextlib
 import os
 import queue
 import signal
@@ -88,10 +89,8 @@ class Script:
 
     def kill(self) -> None:
         """It, and whatever it has started."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.process.wait(WAIT_SECONDS)
         if self.process.stdout is not None:
             self.process.stdout.close()

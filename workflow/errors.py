@@ -39,8 +39,9 @@ class InvalidData(WorkflowError, ValueError):
 class UnknownIncident(WorkflowError, ValueError):
     def __init__(self, incident_id: object) -> None:
         super().__init__(
-            f"there is no incident {incident_id!r}: make one with CreateIncident(), and check that "
-            f"this process uses the same WORKFLOW_DATABASE_URL as the one that made it"
+            f"there is no incident {incident_id!r} in this database: check the id, and that this "
+            f"runs in the same folder, or with the same WORKFLOW_DATABASE_URL, as the process that "
+            f"made it with CreateIncident()"
         )
 
 

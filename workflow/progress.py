@@ -38,6 +38,7 @@ def follow(
     """
     seen: Counter[tuple[str, MessageStatus]] = Counter()
     changed_at = time.monotonic()
+    warned = False
     while True:
         # The incident first: what ended with it is then in the edges.
         incident = engine.incident(incident_id)
@@ -51,6 +52,10 @@ def follow(
         if incident.status.ended:
             return incident
         quiet = time.monotonic() - changed_at
+        if not warned and quiet >= SETTLED_SECONDS:
+            warned = True
+            if unserved := _unserved(engine, [edge for edge in edges if edge.status in OWED]):
+                tell(f"waiting for a worker that handles {unserved}: python manager.py runs them")
         reason = why_stuck(engine, edges, quiet, patience_seconds)
         if reason:
             raise Stuck(reason)
@@ -70,14 +75,20 @@ def why_stuck(
             "ended without saying so, or waits for a message that nobody sends"
         )
     running = [edge for edge in owed if edge.status is MessageStatus.PROCESSING]
-    served = {queue for worker in engine.workers() for queue in worker.queues}
-    unserved = sorted({edge.queue for edge in owed} - served)
-    if not running and unserved and quiet_seconds >= LONELY_SECONDS:
-        return f"no worker handles {', '.join(unserved)}: is manager.py running, with that module?"
+    if quiet_seconds >= min(LONELY_SECONDS, patience_seconds or LONELY_SECONDS) and not running:
+        unserved = _unserved(engine, owed)
+        if unserved:
+            return f"no worker handles {unserved}: is manager.py running, with that module?"
     if patience_seconds is not None and quiet_seconds >= patience_seconds:
         names = ", ".join(sorted({edge.target for edge in running or owed}))
         return f"nothing has happened for {quiet_seconds:.0f} s; it waits for {names}"
     return ""
+
+
+def _unserved(engine: Engine, owed: list[Edge]) -> str:
+    """The queues with messages to handle that no live worker is there for."""
+    served = {queue for worker in engine.workers() for queue in worker.queues}
+    return ", ".join(sorted({edge.queue for edge in owed} - served))
 
 
 def _by_target(edges: list[Edge]) -> Counter[tuple[str, MessageStatus]]:

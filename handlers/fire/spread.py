@@ -21,8 +21,12 @@ value at the moisture for which p_h holds. Moisture is that of fine dead fuel in
 the air (A. J. Simard, The moisture content of forest fuels, Canadian Department of Forestry
 FF-X-14, 1968).
 
-The paper has steps, not minutes. A step is the time in which a fire without wind or slope, at
-:data:`CALM_RATE`, crosses a cell.
+The paper's fire goes one cell in a step, and a step has no length. Here it is the time that the
+head of a fire needs for a cell, at a tenth of the wind's speed (M. G. Cruz and M. E. Alexander,
+"The 10% wind speed rule of thumb for estimating a wildfire's forward rate of spread in forests and
+shrublands", Annals of Forest Science 76 (2019) 44), and at :data:`CALM_RATE` if that is faster. So
+the model tells where a fire goes rather than when: humidity and slope change its shape and the
+chance that it goes on, and the speed of its head only in so far as it does not go on.
 """
 
 import sys
@@ -40,7 +44,8 @@ P_H = 0.58
 WIND_C1 = 0.045  # s/m
 WIND_C2 = 0.131  # s/m
 SLOPE_A = 0.078  # per degree
-CALM_RATE = 6.0  # m/min; an assumption for shrubs and litter, 0.1 m/s
+HEAD_SHARE = 0.1  # of the wind's speed
+CALM_RATE = 0.05  # m/s; an assumption for shrubs and litter
 EXTINCTION_MOISTURE = 25.0  # %, at which fine fuel no longer carries a fire
 REFERENCE_MOISTURE = 5.0  # %, a dry summer afternoon: where p_h is taken to hold
 
@@ -116,7 +121,7 @@ def moisture_factor(moisture: Array) -> Array:
 
 def _damping(moisture: Array) -> Array:
     r = np.clip(moisture / EXTINCTION_MOISTURE, 0.0, 1.0)
-    # Rothermel's cubic is not quite 0 at extinction (0.0), nor monotone to the last digit.
+    # The clip is for what floating point makes of the cubic's 0 at extinction.
     return np.clip(1.0 - 2.59 * r + 5.11 * r**2 - 3.52 * r**3, 0.0, 1.0)
 
 
@@ -144,42 +149,54 @@ def spread(
     random = np.random.default_rng(seed)
     shape = elevation.values.shape
     uphill = [_slope_factor(elevation, *each) for each in _NEIGHBOURS]
-    step_hours = sum(elevation.cell_metres) / 2.0 / CALM_RATE / 60.0
+    cell_metres = sum(elevation.cell_metres) / 2.0
     arrival = np.full(shape, np.nan)
-    burnable = ~np.isnan(elevation.values)
+    unburnt = ~np.isnan(elevation.values)
     burning = np.zeros(shape, dtype=bool)
     for cell in ignitions:
-        burning[cell] = burnable[cell]
+        burning[cell] = unburnt[cell]
     arrival[burning] = 0.0
-    burnable &= ~burning
-    hour = -1
-    catching: list[Array] = []
-    for step in range(1, int(hours / step_hours) + 1):
-        now = min(int((step - 1) * step_hours), len(moisture) - 1)
-        if now != hour:
-            hour = now
+    unburnt &= ~burning
+    now, hour, step_hours = 0.0, -1, 0.0
+    chances: list[Array] = []
+    while burning.any():
+        if hour != (hour := min(int(now), len(moisture) - 1)):
             east, north, wet = (
                 np.asarray(each[hour], dtype=float) for each in (wind_east, wind_north, moisture)
             )
-            chance = P_H * moisture_factor(wet)
-            catching = [
-                chance * slope * _wind_factor(east, north, elevation, *each)
+            head = max(CALM_RATE, HEAD_SHARE * float(np.hypot(east, north).mean()))
+            step_hours = cell_metres / head / 3600.0
+            calm = P_H * moisture_factor(wet)
+            chances = [
+                np.minimum(calm * slope * _wind_factor(east, north, elevation, *each), 1.0)
                 for slope, each in zip(uphill, _NEIGHBOURS, strict=True)
             ]
-        spared = np.ones(shape)
-        for (down, right), p in zip(_NEIGHBOURS, catching, strict=True):
-            from_there = _shifted(burning, down, right, False)
-            spared *= 1.0 - np.where(from_there, np.minimum(p, 1.0), 0.0)
-        burning = burnable & (random.random(shape) < 1.0 - spared)
-        arrival[burning] = step * step_hours
-        burnable &= ~burning
-        if not burning.any():
+        now += step_hours
+        if now > hours:
             break
+        # Nothing happens farther than one cell from what burns.
+        near = _box_around(burning)
+        spared = np.ones(burning[near].shape)
+        for each, chance in zip(_NEIGHBOURS, chances, strict=True):
+            spared *= 1.0 - np.where(_shifted(burning[near], *each, False), chance[near], 0.0)
+        catches = unburnt[near] & (random.random(spared.shape) < 1.0 - spared)
+        arrival[near][catches] = now
+        unburnt[near] &= ~catches
+        burning[:] = False
+        burning[near] = catches
     return Grid(
         values=arrival,
         west=elevation.west,
         south=elevation.south,
         cell_degrees=elevation.cell_degrees,
+    )
+
+
+def _box_around(burning: npt.NDArray[np.bool_]) -> tuple[slice, slice]:
+    rows, columns = (np.flatnonzero(burning.any(axis=axis)) for axis in (1, 0))
+    return (
+        slice(max(int(rows[0]) - 1, 0), int(rows[-1]) + 2),
+        slice(max(int(columns[0]) - 1, 0), int(columns[-1]) + 2),
     )
 
 

@@ -9,12 +9,15 @@ and dew point fall with height (eqs. 1-8).
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from handlers.fire.inputs import Forecast
 from handlers.fire.spread import Array, Grid
 
+Field = npt.NDArray[np.float32]
+
 TEMPERATURE_LAPSE = 0.0065  # K/m, the standard atmosphere's
-VAPOUR_COEFFICIENT = 0.0004  # 1/m: MicroMet's value for August
+VAPOUR_COEFFICIENT = 0.00033  # 1/m: MicroMet's value for August (north of the equator)
 CURVATURE_METRES = 500.0  # half the wavelength of the terrain's ridges
 # Saturation vapour pressure over water, A. L. Buck, J. Appl. Meteorol. 20 (1981) 1527.
 _B, _C = 17.502, 240.97
@@ -24,10 +27,10 @@ _B, _C = 17.502, 240.97
 class Weather:
     """Arrays of shape (hours, rows, columns): wind in m/s (towards), degrees Celsius, percent."""
 
-    wind_east: Array
-    wind_north: Array
-    temperature_c: Array
-    humidity_pct: Array
+    wind_east: Field
+    wind_north: Field
+    temperature_c: Field
+    humidity_pct: Field
 
 
 def downscale(forecast: list[Forecast], terrain: Grid) -> Weather:
@@ -52,29 +55,37 @@ class _Relief:
     @staticmethod
     def of(terrain: Grid) -> "_Relief":
         height, width = terrain.cell_metres
-        elevation = np.nan_to_num(terrain.values, nan=float(np.nanmean(terrain.values)))
+        elevation = terrain.values
         south_rise, east_rise = np.gradient(elevation, height, width)
-        slope = np.arctan(np.hypot(south_rise, east_rise))
-        aspect = np.arctan2(-east_rise, south_rise)
+        # Beside cells without data (the sea), the slope is not known: none is assumed.
+        slope = np.nan_to_num(np.arctan(np.hypot(south_rise, east_rise)))
+        aspect = np.nan_to_num(np.arctan2(-east_rise, south_rise))
         cells = max(1, round(CURVATURE_METRES / ((height + width) / 2)))
-        around = np.pad(elevation, cells, mode="edge")
-        rows, columns = elevation.shape
-        ring = [
-            around[cells + down : cells + down + rows, cells + right : cells + right + columns]
-            for down in (-cells, 0, cells)
-            for right in (-cells, 0, cells)
-            if (down, right) != (0, 0)
-        ]
-        curvature = elevation - sum(ring) / len(ring)
         return _Relief(
-            above_mean=elevation - elevation.mean(),
+            above_mean=np.nan_to_num(elevation - np.nanmean(elevation)),
             slope=slope,
             aspect=aspect,
-            curvature=_half(curvature),
+            curvature=_half(_curvature(elevation, cells)),
         )
 
 
-def _hour(weather: Forecast, relief: _Relief) -> tuple[Array, Array, Array, Array]:
+def _curvature(elevation: Array, cells: int) -> Array:
+    """How far a cell rises above those ``cells`` away, the diagonal ones weighted by distance."""
+    around = np.pad(elevation, cells, mode="edge")
+    rows, columns = elevation.shape
+    total = np.zeros_like(elevation)
+    for down in (-cells, 0, cells):
+        for right in (-cells, 0, cells):
+            there = around[
+                cells + down : cells + down + rows, cells + right : cells + right + columns
+            ]
+            weight = np.sqrt(0.5) if down and right else 1.0
+            total += weight * np.nan_to_num(elevation - there)
+    return total
+
+
+def _hour(weather: Forecast, relief: _Relief) -> list[Field]:
+    """Wind to the east and north, temperature, humidity."""
     direction = np.radians(weather.wind_direction_deg)
     facing = _half(relief.slope * np.cos(direction - relief.aspect))
     speed = weather.wind_speed_ms * (1.0 + 0.5 * facing + 0.5 * relief.curvature)
@@ -83,12 +94,14 @@ def _hour(weather: Forecast, relief: _Relief) -> tuple[Array, Array, Array, Arra
     of_region = _dew_point(weather.temperature_c, weather.relative_humidity_pct)
     dew_point = of_region - VAPOUR_COEFFICIENT * _C / _B * relief.above_mean
     humidity = 100.0 * np.exp(_vapour(dew_point) - _vapour(temperature))
-    return (
+    fields = (
         -speed * np.sin(turned),
         -speed * np.cos(turned),
         temperature,
         np.clip(humidity, 1.0, 100.0),
     )
+    # Single precision, as days of hours on a large grid fill the memory.
+    return [each.astype(np.float32) for each in fields]
 
 
 def _half(values: Array) -> Array:

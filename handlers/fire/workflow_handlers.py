@@ -11,9 +11,10 @@ depends on nothing but the message.
 
 import json
 import os
+import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,7 @@ def weather_simulation_handler(message: Message) -> None:
     ]
     weather = downscale(table, _terrain(message))
     target = _folder(message) / "weather.npz"
-    fields = {name: field.astype("f4") for name, field in vars(weather).items()}
-    _write(target, lambda part: _save(part, **fields))
+    _write(target, lambda part: _save(part, **vars(weather)))
     workflow.send("weather_results", {**_basics(message), "weather": str(target)})
 
 
@@ -74,9 +74,8 @@ def weather_results_handler(message: Message) -> None:
 def fire_hotspot_handler(message: Message) -> None:
     print("In Fire hotspot handler")
     start = datetime.fromisoformat(message["date"])
-    seen = inputs.read_hotspots(Path(message["hotspots"]))
-    # A fire that is first seen later than the start is not known at the start.
-    places = [(each.latitude, each.longitude) for each in seen if each.seen_at <= start]
+    seen = inputs.burning_at(inputs.read_hotspots(Path(message["hotspots"])), start)
+    places = [(each.latitude, each.longitude) for each in seen]
     workflow.send("fire_simulation", {**_basics(message), "data": places})
 
 
@@ -117,7 +116,7 @@ def fire_simulation_handler(message: Message) -> None:
 def fire_results_handler(message: Message) -> None:
     folder = _folder(message)
     hours, _, hectares = message["area"]
-    date = datetime.fromisoformat(message["date"])
+    date = datetime.fromisoformat(message["date"]).astimezone(timezone.utc)
     title = f"{hectares:,.0f} ha burnt {hours} h after {date:%Y-%m-%d %H:%M} UTC"
     terrain = inputs.read_terrain(folder / "terrain.asc")
     arrival = inputs.read_terrain(folder / "arrival.asc")
@@ -146,16 +145,24 @@ def start_incident(
 
     Raises:
         InputError: an input is missing or malformed; then there is no incident.
+        OSError: ``results`` cannot be written; likewise.
     """
     grid = inputs.sample_terrain() if terrain is None else inputs.read_terrain(terrain)
-    seen = [each for each in inputs.read_hotspots(hotspots) if each.seen_at <= date]
+    seen = inputs.burning_at(inputs.read_hotspots(hotspots), date)
     if not seen:
-        raise inputs.InputError(f"{hotspots}: no hotspot was seen before {date.isoformat()}")
-    inputs.ignition_cells(seen, grid)
+        raise inputs.InputError(
+            f"{hotspots}: no hotspot was seen in the {inputs.SEEN_HOURS} hours before "
+            f"{date.isoformat()}"
+        )
+    inputs.ignition_cells([(each.latitude, each.longitude) for each in seen], grid)
     inputs.hours_from(inputs.read_forecast(forecast), date, hours, forecast)
+    # Before there is an incident: it would be left without a folder.
+    results.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=results):
+        pass
     incident = workflow.CreateIncident(name="forest fire", kind="FIRE", incident_date=date)
     folder = results.absolute() / incident
-    folder.mkdir(parents=True)
+    folder.mkdir()
     message = {
         "IncidentID": incident,
         "terrain": None if terrain is None else str(terrain.absolute()),
@@ -195,7 +202,6 @@ def _save_input(
     weather: Path,
     places: list[tuple[float, float]],
 ) -> None:
-    cells = {terrain.cell_of(latitude, longitude) for latitude, longitude in places} - {None}
     with np.load(weather) as fields:
         _save(
             part,
@@ -203,7 +209,7 @@ def _save_input(
             west=terrain.west,
             south=terrain.south,
             cell_degrees=terrain.cell_degrees,
-            ignitions=np.array(sorted(cell for cell in cells if cell is not None)),
+            ignitions=inputs.ignition_cells(places, terrain),
             hours=message["hours"],
             seed=message["seed"],
             **fields,

@@ -3,7 +3,6 @@
 import pytest
 
 
-
 @pytest.fixture
 def incident(engine):
     return engine.create_incident("test", "TEST")
@@ -42,5 +41,3 @@ def kept(engine):
         received.append(message)
 
     return received
-
-

@@ -1,3 +1,4 @@
+import contextlib
 import threading
 import time
 from datetime import timedelta
@@ -119,10 +120,9 @@ def test_a_handler_that_computes_too_long_is_stopped(engine, incident, run):
     def endless(message):
         try:
             while True:
-                try:
+                # Catching everything is no way out.
+                with contextlib.suppress(Exception):
                     time.monotonic()
-                except Exception:
-                    pass
         finally:
             stopped.set()
 
@@ -130,7 +130,7 @@ def test_a_handler_that_computes_too_long_is_stopped(engine, incident, run):
     assert stopped.wait(10)
     (step,) = engine.steps(incident)
     assert step.error.startswith("HandlerTimeout: handler endless ran longer than its timeout of 0")
-    assert 0.2 <= step.run_seconds
+    assert step.run_seconds >= 0.2
 
 
 def test_a_handler_that_hangs_is_left_behind_and_the_next_one_runs(engine, incident, run, kept):

@@ -111,7 +111,7 @@ def test_a_message_that_cannot_be_sent_is_an_error_at_the_call(
 
 @pytest.mark.parametrize("bad", [str(uuid.uuid4()), "fire", None, 12])
 def test_an_unknown_incident_is_an_error_at_the_call(engine, bad):
-    with pytest.raises(UnknownIncident, match=r"CreateIncident.*WORKFLOW_DATABASE_URL"):
+    with pytest.raises(UnknownIncident, match=r"WORKFLOW_DATABASE_URL.*CreateIncident"):
         engine.send("q", {"IncidentID": bad})
 
 

@@ -48,7 +48,7 @@ def test_a_database_of_a_newer_version_is_left_alone(url):
     with database.writing() as tx:
         tx.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     database.close()
-    with pytest.raises(ConfigurationError, match="9999.*install the newer version"):
+    with pytest.raises(ConfigurationError, match=r"9999.*install the newer version"):
         Database(url)
 
 

@@ -65,7 +65,9 @@ def test_a_queue_of_another_handler_is_refused_and_both_are_named(registry):
     @registry.handler(queue="q")
     def first(message): ...
 
-    with pytest.raises(RegistrationError, match=r"queue 'q' is handled by .*first already: register .*second under"):
+    with pytest.raises(
+        RegistrationError, match=r"queue 'q' is handled by .*first already: register .*second under"
+    ):
 
         @registry.handler(queue="q")
         def second(message): ...

@@ -42,22 +42,33 @@ def main(incident: str, output: Path | None, format: str | None, every_message: 
 
     It may be drawn while it runs.
     """
+    format = format or _format_of(output)
     engine = current_engine()
     try:
-        found = engine.incident(incident)
+        found = engine.incident(incident.strip())
         if every_message:
             picture = unfolded(found, engine.steps(found.id))
         else:
             picture = folded(found, engine.edges(found.id))
     except WorkflowError as error:
         raise click.ClickException(str(error)) from None
-    if format is None:
-        format = SUFFIXES.get(output.suffix.lower(), "svg") if output else "svg"
     path = output or Path(f"{found.id}.{'mmd' if format == 'mermaid' else format}")
     try:
         print(_write(picture, path, format))
     except OSError as error:
         raise click.ClickException(f"{path} cannot be written: {error}") from None
+
+
+def _format_of(output: Path | None) -> str:
+    if output is None or not output.suffix:
+        return "svg"
+    try:
+        return SUFFIXES[output.suffix.lower()]
+    except KeyError:
+        raise click.BadParameter(
+            f"{output.suffix} is not among {', '.join(SUFFIXES)}; or say --format",
+            param_hint="--output",
+        ) from None
 
 
 def _write(picture: Picture, path: Path, format: str) -> Path:

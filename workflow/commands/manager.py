@@ -41,8 +41,8 @@ MOST_DEFAULT_PROCESSES = 4
 def main(processes: int, threads: int, verbose: bool, modules: tuple[str, ...]) -> None:
     """Run workers, which handle the messages of every queue that HANDLER_MODULES register.
 
-    A module is named as in an import (handlers.fire) or by its file (handlers/fire.py). Without
-    any, all modules in the folder "handlers" are taken.
+    A module is named as in an import (handlers.fire) or by its file (handlers/quicksort.py).
+    Without any, all modules in the folder "handlers" are taken.
 
     SIGINT (Ctrl-C) and SIGTERM let running handlers finish; a second one does not wait for them.
     Settings come from the environment; docs/settings.md lists them.

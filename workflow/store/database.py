@@ -10,7 +10,13 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from sqlalchemy import Connection, create_engine, make_url
-from sqlalchemy.exc import ArgumentError, InterfaceError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    InterfaceError,
+    NoSuchModuleError,
+    OperationalError,
+)
 
 from workflow.errors import ConfigurationError, StoreUnavailable
 from workflow.store import sqlite
@@ -45,8 +51,18 @@ class Database:
             ) from None
         if self.is_sqlite:
             sqlite.prepare(self._engine)
-        with _our_errors(), self._writers_turn(), self._engine.connect() as connection:
-            migrate(connection, self.name, prepare=sqlite.use_wal if self.is_sqlite else None)
+        try:
+            with _our_errors(), self._writers_turn(), self._engine.connect() as connection:
+                migrate(connection, self.name, prepare=sqlite.use_wal if self.is_sqlite else None)
+        except StoreUnavailable as error:
+            raise StoreUnavailable(f"{self.name} cannot be opened: {error}") from error
+        except DBAPIError as error:
+            raise ConfigurationError(
+                f"{self.name} is not a database of ours ({error.orig}): move it away, or set "
+                f"WORKFLOW_DATABASE_URL"
+            ) from error
+        except OSError as error:
+            raise ConfigurationError(f"{self.name} cannot be opened: {error}") from error
 
     def close(self) -> None:
         self._engine.dispose()
@@ -93,4 +109,4 @@ def _our_errors() -> Iterator[None]:
         yield
     except (OperationalError, InterfaceError) as error:
         # The others are our mistakes: they stay what they are, and are not tried again.
-        raise StoreUnavailable(f"the database did not do it: {error.orig}") from error
+        raise StoreUnavailable(f"the database did not answer: {error.orig}") from error

@@ -26,6 +26,8 @@ def load_handlers(modules: Sequence[str]) -> list[str]:
         sys.path.insert(0, str(Path.cwd()))
     names = list(modules) or _found_in_default_package()
     for name in names:
+        if not name:
+            raise ConfigurationError("a handler module has an empty name")
         if name.endswith(".py") or "/" in name:
             _import_file(Path(name))
         else:
@@ -54,19 +56,30 @@ def _import_name(name: str) -> None:
             raise
         raise ConfigurationError(
             f"there is no module {name!r}: name it as in an import (handlers.fire), or give its "
-            f"file (handlers/fire.py)"
+            f"file (handlers/quicksort.py)"
         ) from None
 
 
 def _import_file(path: Path) -> None:
+    if path.is_dir():
+        raise ConfigurationError(f"{path} is a folder; name it as in an import: {_dotted(path)}")
     if not path.is_file():
         raise ConfigurationError(f"there is no file {path}")
     name = path.stem
-    if name in sys.modules:
-        return
+    loaded = sys.modules.get(name)
+    if loaded is not None:
+        if Path(getattr(loaded, "__file__", None) or "").resolve() == path.resolve():
+            return
+        raise ConfigurationError(
+            f"{path}: there is another module named {name!r} already; give the file another name"
+        )
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ConfigurationError(f"{path} is no Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
+
+
+def _dotted(path: Path) -> str:
+    return ".".join(part for part in path.parts if part not in (".", "/"))
