@@ -66,7 +66,10 @@ def drain(engine: Engine, n: int) -> dict[str, float]:
 
 
 def throughput(n: int) -> None:
-    with tempfile.TemporaryDirectory(dir=".") as folder, make_engine(Path(folder)) as engine:
+    with (
+        tempfile.TemporaryDirectory(dir=".", prefix="bench-") as folder,
+        make_engine(Path(folder)) as engine,
+    ):
         add_handlers(engine)
         loading = load(engine, n)
         figures = drain(engine, n)
@@ -75,7 +78,10 @@ def throughput(n: int) -> None:
 
 def grown_log(n: int, logged: int) -> None:
     """The rate on an empty log and on a grown one, in turns, from the same file."""
-    with tempfile.TemporaryDirectory(dir=".") as folder, make_engine(Path(folder)) as engine:
+    with (
+        tempfile.TemporaryDirectory(dir=".", prefix="bench-") as folder,
+        make_engine(Path(folder)) as engine,
+    ):
         add_handlers(engine)
         load(engine, n)
         drain(engine, n)  # Warms up.
@@ -99,7 +105,10 @@ def grown_log(n: int, logged: int) -> None:
 
 
 def idle(seconds: float) -> None:
-    with tempfile.TemporaryDirectory(dir=".") as folder, make_engine(Path(folder)) as engine:
+    with (
+        tempfile.TemporaryDirectory(dir=".", prefix="bench-") as folder,
+        make_engine(Path(folder)) as engine,
+    ):
         picked = []
         arrived = threading.Event()
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT
 
+from conftest import ROOT
 from handlers.fire.inputs import read_terrain
 from handlers.fire.spread import Grid, write_ascii
 from workflow import MessageStatus

@@ -3,8 +3,8 @@ import random
 from collections import Counter
 
 import pytest
-from conftest import ROOT
 
+from conftest import ROOT
 from handlers import quicksort
 from workflow import MessageStatus
 from workflow.progress import follow
