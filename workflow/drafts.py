@@ -8,7 +8,7 @@ import math
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from workflow.encoding import decode, encode_dict
+from workflow.encoding import decode, encode_dict, is_text
 from workflow.errors import InvalidData, InvalidMessage
 from workflow.identifiers import uuid7
 from workflow.model import Incident, IncidentStatus, Message
@@ -107,9 +107,8 @@ def draft_message(
 
 
 def check_text(what: str, value: object, error: type[Exception]) -> None:
-    # PostgreSQL's text cannot hold NUL.
-    if not isinstance(value, str) or "\0" in value:
-        raise error(f"{what} has to be a text (without NUL characters), not {value!r:.80}")
+    if not is_text(value):
+        raise error(f"{what} has to be a text without NUL and surrogates, not {value!r:.80}")
 
 
 def _snapshot(value: dict[str, Any] | None, what: str) -> dict[str, Any]:

@@ -15,6 +15,8 @@ class Effects:
     sent: list[Message] = field(default_factory=list)
     persisted: list[PersistedItem] = field(default_factory=list)
     ended: list[Ending] = field(default_factory=list)
+    # Whether writing it has been tried before, and may have happened.
+    tried: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.created or self.sent or self.persisted or self.ended)

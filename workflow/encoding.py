@@ -9,7 +9,7 @@ here, and name the place.
 import json
 import math
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 _encoder = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
@@ -46,6 +46,16 @@ def encode_dict(value: Any, what: str, error: type[Exception]) -> str:
         return encode(value)
     except NotJSON as complaint:
         raise error(f"{what}{complaint}") from None
+
+
+def is_text(value: object) -> TypeGuard[str]:
+    """A str that every database can hold: no NUL (PostgreSQL), and no half of a UTF-16 pair."""
+    return isinstance(value, str) and storable(value) == value
+
+
+def storable(text: str) -> str:
+    """The text, with what :func:`is_text` refuses written as an escape."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
 
 
 def _has_plain_keys(value: Any) -> bool:

@@ -263,12 +263,16 @@ class Engine:
         effects = self._unsent.get(threading.current_thread())
         if not effects or self._attempt() is not None:
             return 0
+        count = len(effects.sent)
+        # Should the answer to the COMMIT be lost, the next call finds what was recorded.
+        tried, effects.tried = effects.tried, True
         with self.database.writing() as tx:
-            # After a lost answer to a COMMIT, a second call finds its own rows.
-            if not (effects.sent and messages.recorded(tx, [effects.sent[0].id])):
-                apply(tx, [effects], _now())
+            if tried:
+                known = messages.recorded(tx, [each.id for each in effects.sent])
+                effects.sent = [each for each in effects.sent if each.id not in known]
+            apply(tx, [effects], _now())
         del self._unsent[threading.current_thread()]
-        return len(effects.sent)
+        return count
 
     # What handlers keep.
 
@@ -415,6 +419,7 @@ class Engine:
 
     def _persist_scope(self, attempt: Attempt | None, handler: str | None) -> str:
         if handler is not None:
+            check_text("handler", handler, InvalidData)
             return handler
         if attempt is None:
             raise NotInHandler(

@@ -99,8 +99,8 @@ class Message:
 class Delivery:
     """A message that one worker has taken, to handle it once.
 
-    ``worker_id`` and ``deliveries`` together are the fencing token: the result counts only while
-    the message's row still bears both.
+    ``worker_id`` and ``deliveries`` (how often the message has been taken) together are the fencing
+    token: the result counts only while the message's row still bears both.
     """
 
     message_id: str

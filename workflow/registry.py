@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar, overload
 
+from workflow.encoding import is_text
 from workflow.errors import RegistrationError
 
 HandlerFunction = Callable[[dict[str, Any]], Any]
@@ -25,6 +26,7 @@ _ATOMIC = "__workflow_atomic__"
 
 BACKOFF_SECONDS = 1.0
 BACKOFF_CAP_SECONDS = 600.0
+LONGEST_BACKOFF_SECONDS = 3.2e7  # a year
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +68,10 @@ class Handler:
             return None
         backoff = self.options.backoff
         if callable(backoff):
-            return max(0.0, float(backoff(retries + 1)))
+            seconds = float(backoff(retries + 1))
+            if not 0.0 <= seconds <= LONGEST_BACKOFF_SECONDS:
+                raise ValueError(f"backoff has to give 0 to {LONGEST_BACKOFF_SECONDS:g} s")
+            return seconds
         return random.uniform(0.0, min(BACKOFF_CAP_SECONDS, backoff * 2.0 ** min(retries, 40)))
 
 
@@ -109,7 +114,7 @@ def make_options(
         raise RegistrationError(f"handler {label}: timeout has to be positive, not {timeout!r}")
     if not callable(backoff) and not backoff >= 0:
         raise RegistrationError(f"handler {label}: backoff has to be seconds, not {backoff!r}")
-    if name is not None and (not isinstance(name, str) or not name or "\0" in name):
+    if name is not None and (not is_text(name) or not name):
         raise RegistrationError(f"handler {label}: name has to be a text, not {name!r}")
     return HandlerOptions(
         name=name or label,
@@ -122,7 +127,7 @@ def make_options(
 
 def check_queue_name(queue: object, error: type[Exception]) -> None:
     """Refuses what no broker takes as a queue's name (AMQP 0-9-1: at most 255 bytes)."""
-    if not isinstance(queue, str) or not queue or "\0" in queue or len(queue.encode()) > 255:
+    if not is_text(queue) or not queue or len(queue.encode()) > 255:
         raise error(f"a queue's name has to be a text of 1 to 255 bytes, not {queue!r:.300}")
     if queue.startswith("amq."):
         raise error(f"queue {queue!r}: names that begin with 'amq.' are the broker's own")

@@ -80,7 +80,7 @@ def test_a_url_that_cannot_work_is_said_so(url, complaint):
 def test_the_partial_indexes_are_used(url):
     """A claim, the next due message and a waiting heir are each one look into an index."""
     queries = {
-        "SELECT id FROM message WHERE status = 'SENT' AND queue = 'q' AND deliveries = 0 "
+        "SELECT id FROM message WHERE status = 'SENT' AND queue = 'q' AND deaths = 0 "
         "ORDER BY id LIMIT 10": "ix_message_sent",
         "SELECT min(due_at) FROM message WHERE status = 'DELAYED'": "ix_message_delayed",
         "SELECT id FROM message WHERE status = 'WAITING' AND incident_id = 'i' AND handler = 'h' "

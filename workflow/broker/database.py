@@ -1,6 +1,6 @@
 """The embedded default: the rows themselves are the queues."""
 
-from workflow.store import messages, sqlite
+from workflow.store import messages
 from workflow.store.database import Database, Transaction
 from workflow.store.messages import Candidate
 
@@ -13,14 +13,14 @@ class DatabaseBroker:
     """
 
     def __init__(self, database: Database) -> None:
-        self._is_sqlite = database.is_sqlite
+        self._database = database
         self._seen: int | None = None
-        self.poll_seconds = 0.02 if self._is_sqlite else 0.04
+        self.poll_seconds = 0.02 if database.is_sqlite else 0.04
 
     def arrived(self, connection: Transaction) -> bool:
-        if not self._is_sqlite:
+        if not self._database.is_sqlite:
             return True
-        version = sqlite.data_version(connection)
+        version = self._database.data_version(connection)
         changed = version != self._seen
         self._seen = version
         return changed

@@ -6,10 +6,13 @@ for writing (on SQLite on any row at all), and its block either commits as a who
 trace.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
-from sqlalchemy import Connection, create_engine, make_url
+from sqlalchemy import Connection, Insert, Table, create_engine, make_url
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import (
     ArgumentError,
     DBAPIError,
@@ -40,6 +43,9 @@ class Database:
             raise ConfigurationError(
                 "WORKFLOW_DATABASE_URL is no database URL; e.g. sqlite:///workflow.db"
             ) from None
+        if parsed.drivername == "postgresql":
+            # What that means depends on SQLAlchemy's version.
+            parsed = parsed.set(drivername="postgresql+psycopg2")
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self._write_queue = sqlite.WriteQueue(sqlite.path_of(parsed)) if self.is_sqlite else None
         self.name = parsed.render_as_string(hide_password=True)
@@ -61,8 +67,6 @@ class Database:
                 f"{self.name} is not a database of ours ({error.orig}): move it away, or set "
                 f"WORKFLOW_DATABASE_URL"
             ) from error
-        except OSError as error:
-            raise ConfigurationError(f"{self.name} cannot be opened: {error}") from error
 
     def close(self) -> None:
         self._engine.dispose()
@@ -96,11 +100,23 @@ class Database:
                 with mine.begin():
                     yield mine
 
+    def data_version(self, connection: Connection) -> int:
+        """SQLite only: a number that changes when another connection has committed."""
+        with _our_errors():
+            return sqlite.data_version(connection)
+
     def _borrow(self, connection: Connection | None) -> AbstractContextManager[Connection]:
         return self._engine.connect() if connection is None else nullcontext(connection)
 
     def _writers_turn(self) -> AbstractContextManager[None]:
         return nullcontext() if self._write_queue is None else self._write_queue.turn()
+
+
+def insert_or_ignore(tx: Transaction, table: Table) -> Insert:
+    """An INSERT that skips rows whose key is there already."""
+    if tx.dialect.name == "sqlite":
+        return sqlite_insert(table).on_conflict_do_nothing()
+    return postgresql_insert(table).on_conflict_do_nothing()
 
 
 @contextmanager
@@ -110,3 +126,5 @@ def _our_errors() -> Iterator[None]:
     except (OperationalError, InterfaceError) as error:
         # The others are our mistakes: they stay what they are, and are not tried again.
         raise StoreUnavailable(f"the database did not answer: {error.orig}") from error
+    except (OSError, sqlite3.OperationalError) as error:
+        raise StoreUnavailable(f"the database did not answer: {error}") from error

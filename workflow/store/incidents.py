@@ -59,14 +59,18 @@ def _incident(row: Mapping[Any, Any]) -> Incident:
     )
 
 
+_STATUSES = (
+    select(incident.c.id, incident.c.status)
+    .where(incident.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(incident.c.id)
+    # Shared among senders and takers; whoever ends the incident waits for them, and they for it.
+    .with_for_update(read=True)
+)
+
+
 def statuses(tx: Transaction, ids: Collection[str]) -> dict[str, IncidentStatus]:
-    """The status of each incident that exists."""
-    rows = tx.execute(
-        select(incident.c.id, incident.c.status).where(
-            incident.c.id.in_(bindparam("ids", expanding=True))
-        ),
-        {"ids": sorted(ids)},
-    )
+    """The status of each incident that exists. It does not change before the transaction ends."""
+    rows = tx.execute(_STATUSES, {"ids": sorted(ids)})
     return {row.id: IncidentStatus(row.status) for row in rows}
 
 
@@ -103,6 +107,8 @@ def end(tx: Transaction, ending: Ending, now: datetime) -> bool:
     )
     if changed.rowcount == 0:
         return False
+    # Before the messages: who waits for a lock, or hands one over, has it first.
+    tx.execute(delete(lock).where(lock.c.incident_id == ending.incident_id))
     tx.execute(
         update(message)
         .where(message.c.incident_id == ending.incident_id, status_is(*OWED))
@@ -112,7 +118,6 @@ def end(tx: Transaction, ending: Ending, now: datetime) -> bool:
             error=f"the incident had ended: {ending.status.value}",
         )
     )
-    tx.execute(delete(lock).where(lock.c.incident_id == ending.incident_id))
     if ending.status is IncidentStatus.COMPLETE:
         for table in (persisted, once):
             tx.execute(delete(table).where(table.c.incident_id == ending.incident_id))
@@ -152,7 +157,7 @@ def resume(tx: Transaction, incident_id: str, now: datetime) -> int | None:
                 else_=MessageStatus.SENT.value,
             ),
             retries=0,
-            deliveries=0,
+            deaths=0,
             worker_id=None,
             started_at=None,
             ended_at=None,

@@ -7,17 +7,26 @@ outlives its holder, nobody polls, and first come is first served.
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from workflow.model import MessageStatus
-from workflow.store.database import Transaction
+from workflow.store.database import Transaction, insert_or_ignore
 from workflow.store.messages import Candidate, status_is
 from workflow.store.schema import lock, message
 
 
 def acquire(tx: Transaction, handler: str, wanting: Sequence[Candidate]) -> list[Candidate]:
     """Takes the locks that are free; says which messages hold theirs now. The others WAIT."""
-    incidents = sorted({each.incident_id for each in wanting})
+    first: dict[str, str] = {}
+    for each in wanting:
+        first.setdefault(each.incident_id, each.id)
+    tx.execute(
+        insert_or_ignore(tx, lock),
+        [
+            {"incident_id": incident_id, "handler": handler, "message_id": message_id}
+            for incident_id, message_id in sorted(first.items())
+        ],
+    )
     rows = tx.execute(
         select(lock.c.incident_id, lock.c.message_id)
         .where(
@@ -27,21 +36,10 @@ def acquire(tx: Transaction, handler: str, wanting: Sequence[Candidate]) -> list
         .order_by(lock.c.incident_id)
         # A holder that is about to end waits here for us, and then sees us WAITING.
         .with_for_update(),
-        {"incidents": incidents},
+        {"incidents": list(first)},
     )
     holders = {row.incident_id: row.message_id for row in rows}
-    free = [each for each in incidents if each not in holders]
-    for each in wanting:
-        holders.setdefault(each.incident_id, each.id)
-    if free:
-        tx.execute(
-            insert(lock),
-            [
-                {"incident_id": each, "handler": handler, "message_id": holders[each]}
-                for each in free
-            ],
-        )
-    waiting = [each.id for each in wanting if holders[each.incident_id] != each.id]
+    waiting = [each.id for each in wanting if holders.get(each.incident_id) != each.id]
     if waiting:
         tx.execute(
             update(message)
@@ -49,33 +47,18 @@ def acquire(tx: Transaction, handler: str, wanting: Sequence[Candidate]) -> list
             .values(status=MessageStatus.WAITING.value, handler=handler),
             {"ids": waiting},
         )
-    return [each for each in wanting if holders[each.incident_id] == each.id]
+    return [each for each in wanting if holders.get(each.incident_id) == each.id]
 
 
-def hand_over(tx: Transaction, endings: Collection[tuple[str, str, str]]) -> None:
-    """Releases the locks of messages that end: (handler, incident, message) each.
+def hand_over(tx: Transaction, ended: Collection[str]) -> None:
+    """Releases the locks that these messages hold, by whatever handler's name they got them.
 
-    The message that has waited longest holds the lock next, and is free to be taken.
+    The message that has waited longest holds a lock next, and is free to be taken.
     """
-    for handler, incident_id, message_id in sorted(endings):
-        mine = (
-            (lock.c.incident_id == incident_id)
-            & (lock.c.handler == handler)
-            & (lock.c.message_id == message_id)
-        )
-        held = tx.execute(select(lock.c.message_id).where(mine).with_for_update()).first()
-        if held is None:
-            continue  # The incident has ended, and its locks with it.
-        heir = tx.execute(
-            select(message.c.id)
-            .where(
-                status_is(MessageStatus.WAITING),
-                message.c.incident_id == incident_id,
-                message.c.handler == handler,
-            )
-            .order_by(message.c.id)
-            .limit(1)
-        ).scalar()
+    held = tx.execute(_HELD, {"ids": list(ended)}).all()
+    for incident_id, handler in held:
+        mine = (lock.c.incident_id == incident_id) & (lock.c.handler == handler)
+        heir = tx.execute(_HEIR, {"incident": incident_id, "by": handler}).scalar()
         if heir is None:
             tx.execute(delete(lock).where(mine))
             continue
@@ -83,3 +66,21 @@ def hand_over(tx: Transaction, endings: Collection[tuple[str, str, str]]) -> Non
         tx.execute(
             update(message).where(message.c.id == heir).values(status=MessageStatus.SENT.value)
         )
+
+
+_HELD = (
+    select(lock.c.incident_id, lock.c.handler)
+    .where(lock.c.message_id.in_(bindparam("ids", expanding=True)))
+    .order_by(lock.c.incident_id, lock.c.handler)
+    .with_for_update()
+)
+_HEIR = (
+    select(message.c.id)
+    .where(
+        status_is(MessageStatus.WAITING),
+        message.c.incident_id == bindparam("incident"),
+        message.c.handler == bindparam("by"),
+    )
+    .order_by(message.c.id)
+    .limit(1)
+)

@@ -14,7 +14,7 @@ from sqlalchemy.sql import ColumnElement
 
 from workflow.model import OWED, Delivery, Message, MessageStatus
 from workflow.store.database import Transaction
-from workflow.store.schema import failed_attempt, incident, message
+from workflow.store.schema import failed_attempt, message, worker
 
 
 def status_is(*statuses: MessageStatus) -> ColumnElement[bool]:
@@ -29,7 +29,7 @@ def status_is(*statuses: MessageStatus) -> ColumnElement[bool]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Candidate:
-    """A message that could be taken now. ``incident_status`` is None without such an incident."""
+    """A message that could be taken now. ``deaths`` above 0 make it a suspect."""
 
     id: str
     incident_id: str
@@ -38,10 +38,12 @@ class Candidate:
     attempts: int
     retries: int
     deliveries: int
-    incident_status: str | None
+    deaths: int
 
 
 _INSERT = insert(message)
+# SQLite takes 32,766 parameters in a statement, older ones 999.
+_CHUNK = 500
 _COLUMNS = tuple(each.name for each in fields(Message))
 
 
@@ -54,6 +56,7 @@ def record(tx: Transaction, messages: Iterable[Message], statuses: Iterable[Mess
             "attempts": 0,
             "retries": 0,
             "deliveries": 0,
+            "deaths": 0,
         }
         for each, status in zip(messages, statuses, strict=True)
     ]
@@ -63,7 +66,12 @@ def record(tx: Transaction, messages: Iterable[Message], statuses: Iterable[Mess
 
 def recorded(tx: Transaction, ids: Collection[str]) -> set[str]:
     """Which of ``ids`` are there already."""
-    return set(tx.execute(select(message.c.id).where(message.c.id.in_(ids))).scalars())
+    found: set[str] = set()
+    ordered = list(ids)
+    for start in range(0, len(ordered), _CHUNK):
+        chunk = ordered[start : start + _CHUNK]
+        found.update(tx.execute(select(message.c.id).where(message.c.id.in_(chunk))).scalars())
+    return found
 
 
 _CANDIDATES = (
@@ -75,16 +83,14 @@ _CANDIDATES = (
         message.c.attempts,
         message.c.retries,
         message.c.deliveries,
-        incident.c.status.label("incident_status"),
+        message.c.deaths,
     )
-    .select_from(message.outerjoin(incident, incident.c.id == message.c.incident_id))
     .where(status_is(MessageStatus.SENT), message.c.queue == bindparam("queue"))
-    .order_by(message.c.id)
     .limit(bindparam("limit"))
-    .with_for_update(of=message, skip_locked=True)
+    .with_for_update(skip_locked=True)
 )
-_FRESH = _CANDIDATES.where(message.c.deliveries == 0)
-_SUSPECTS = _CANDIDATES.where(message.c.deliveries > 0)
+_FRESH = _CANDIDATES.where(message.c.deaths == 0).order_by(message.c.id)
+_SUSPECTS = _CANDIDATES.where(message.c.deaths > 0).order_by(message.c.deaths, message.c.id)
 
 
 def candidates(
@@ -92,7 +98,8 @@ def candidates(
 ) -> list[Candidate]:
     """The oldest messages of a queue that are free, locked against others until the commit.
 
-    ``suspects`` picks those that were in the hands of a worker that died, and leaves the others.
+    ``suspects`` picks those that were in the hands of a worker that died, those of the fewest
+    deaths first, and leaves the others.
     """
     query = _SUSPECTS if suspects else _FRESH
     rows = tx.execute(query, {"queue": queue, "limit": limit})
@@ -104,7 +111,7 @@ _ANY_SENT: Select[Any] = (
     .where(status_is(MessageStatus.SENT), message.c.queue.in_(bindparam("queues", expanding=True)))
     .limit(1)
 )
-_ANY_SUSPECT = _ANY_SENT.where(message.c.deliveries > 0)
+_ANY_SUSPECT = _ANY_SENT.where(message.c.deaths > 0)
 # One for each status, so that each has its partial index.
 _ANY_OWED: list[Select[Any]] = [
     select(literal_column("1"))
@@ -141,8 +148,8 @@ def assign(tx: Transaction, taken: Sequence[Candidate], *, worker_id: str, handl
     )
 
 
-def still_held(tx: Transaction, deliveries: Collection[Delivery]) -> set[str]:
-    """Of these deliveries, the ids of those that nobody has taken away or ended, locked."""
+def still_held(tx: Transaction, deliveries: Collection[Delivery]) -> list[Delivery]:
+    """Those of these deliveries that nobody has taken away or ended meanwhile, locked."""
     rows = tx.execute(
         select(message.c.id, message.c.worker_id, message.c.deliveries)
         .where(
@@ -152,12 +159,12 @@ def still_held(tx: Transaction, deliveries: Collection[Delivery]) -> set[str]:
         .with_for_update(),
         {"ids": [each.message_id for each in deliveries]},
     )
-    found = {row.id: (row.worker_id, row.deliveries) for row in rows}
-    return {
-        each.message_id
+    tokens = {row.id: (row.worker_id, row.deliveries) for row in rows}
+    return [
+        each
         for each in deliveries
-        if found.get(each.message_id) == (each.worker_id, each.deliveries)
-    }
+        if tokens.get(each.message_id) == (each.worker_id, each.deliveries)
+    ]
 
 
 _END = (
@@ -170,7 +177,7 @@ _END = (
         ended_at=bindparam("ended"),
         run_seconds=bindparam("seconds"),
         error=bindparam("why"),
-        deliveries=0,
+        deaths=0,
     )
 )
 
@@ -193,7 +200,7 @@ _DELAY = (
         retries=message.c.retries + 1,
         due_at=bindparam("due"),
         error=bindparam("why"),
-        deliveries=0,
+        deaths=0,
         worker_id=None,
         started_at=None,
     )
@@ -234,65 +241,66 @@ def mark_started(tx: Transaction, started: Sequence[tuple[str, datetime]]) -> No
     )
 
 
-def give_back(tx: Transaction, worker_id: str, ids: Collection[str]) -> None:
-    """Returns messages that the worker took and did not begin, as if it never had them."""
-    tx.execute(
-        update(message)
-        .where(
-            message.c.id.in_(bindparam("ids", expanding=True)),
-            message.c.worker_id == worker_id,
-            status_is(MessageStatus.PROCESSING),
+def give_back(tx: Transaction, deliveries: Collection[Delivery]) -> None:
+    """Returns messages that were taken and not run, as if they never had been.
+
+    Those that have been taken away meanwhile are left alone.
+    """
+    if held := still_held(tx, deliveries) if deliveries else []:
+        release(tx, [each.message_id for each in held])
+
+
+def release(tx: Transaction, ids: Collection[str], *, deaths: int = 0) -> None:
+    """Frees messages for others. ``deaths`` is 1 if the worker that had them has died."""
+    if ids:
+        tx.execute(
+            update(message)
+            .where(message.c.id.in_(bindparam("ids", expanding=True)))
+            .values(
+                status=MessageStatus.SENT.value,
+                worker_id=None,
+                started_at=None,
+                deaths=message.c.deaths + deaths,
+            ),
+            {"ids": list(ids)},
         )
-        .values(
-            status=MessageStatus.SENT.value,
-            worker_id=None,
-            deliveries=message.c.deliveries - 1,
-            started_at=None,
-        ),
-        {"ids": list(ids)},
-    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Held:
-    """A message in the hands of a worker. ``started_at`` is set when it has run for a while."""
+    """A message in the hands of a worker."""
 
     id: str
     incident_id: str
     attempts: int
     deliveries: int
-    started_at: datetime | None
+    deaths: int
+
+
+_HELD = (
+    select(
+        message.c.id,
+        message.c.incident_id,
+        message.c.attempts,
+        message.c.deliveries,
+        message.c.deaths,
+    )
+    .where(status_is(MessageStatus.PROCESSING))
+    .order_by(message.c.id)
+    .with_for_update()
+)
+_HELD_BY = _HELD.where(message.c.worker_id == bindparam("worker"))
+_HELD_BY_NOBODY = _HELD.where(message.c.worker_id.not_in(select(worker.c.id)))
 
 
 def held_by(tx: Transaction, worker_id: str) -> list[Held]:
-    rows = tx.execute(
-        select(
-            message.c.id,
-            message.c.incident_id,
-            message.c.attempts,
-            message.c.deliveries,
-            message.c.started_at,
-        )
-        .where(status_is(MessageStatus.PROCESSING), message.c.worker_id == worker_id)
-        .order_by(message.c.id)
-        .with_for_update()
-    )
+    rows = tx.execute(_HELD_BY, {"worker": worker_id})
     return [Held(**row) for row in rows.mappings()]
 
 
-def orphan(tx: Transaction, ids: Collection[str], *, suspect: bool) -> None:
-    """Frees messages whose worker is gone. A suspect keeps the count of its deliveries."""
-    tx.execute(
-        update(message)
-        .where(message.c.id.in_(bindparam("ids", expanding=True)))
-        .values(
-            status=MessageStatus.SENT.value,
-            worker_id=None,
-            started_at=None,
-            deliveries=message.c.deliveries if suspect else message.c.deliveries - 1,
-        ),
-        {"ids": list(ids)},
-    )
+def held_by_nobody(tx: Transaction) -> list[Held]:
+    """Messages of workers that are not known. There should be none; if there are, they are free."""
+    return [Held(**row) for row in tx.execute(_HELD_BY_NOBODY).mappings()]
 
 
 _NEXT_DUE = select(func.min(message.c.due_at)).where(status_is(MessageStatus.DELAYED))

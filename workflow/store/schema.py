@@ -102,9 +102,10 @@ message = Table(
     # that were retries.
     Column("attempts", Integer, nullable=False, default=0),
     Column("retries", Integer, nullable=False, default=0),
-    # How often it was taken since its last ended attempt: above 0 while SENT, it is suspected of
-    # having taken a worker down.
+    # How often it was taken. Never set back: with worker_id, it is the fencing token.
     Column("deliveries", Integer, nullable=False, default=0),
+    # How many workers died with it in hand since its last ended attempt. Above 0, it is a suspect.
+    Column("deaths", Integer, nullable=False, default=0),
     Column("worker_id", Id),
     Column("error", Text),
 )
@@ -113,7 +114,7 @@ message = Table(
 Index(
     "ix_message_sent",
     message.c.queue,
-    message.c.deliveries,
+    message.c.deaths,
     message.c.id,
     sqlite_where=text("status = 'SENT'"),
     postgresql_where=text("status = 'SENT'"),
@@ -163,6 +164,7 @@ lock = Table(
     Column("message_id", Id, nullable=False),
     PrimaryKeyConstraint("incident_id", "handler"),
 )
+Index("ix_lock_message", lock.c.message_id)
 
 persisted = Table(
     "persisted",

@@ -3,11 +3,13 @@
 import json
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from workflow.model import WorkerInfo
 from workflow.store.database import Transaction
 from workflow.store.schema import worker
+
+_KNOWN = select(worker.c.id).where(worker.c.id == bindparam("worker"))
 
 
 def register(tx: Transaction, info: WorkerInfo) -> None:
@@ -22,9 +24,20 @@ def renew(tx: Transaction, worker_id: str, expires_at: datetime) -> bool:
     return changed.rowcount == 1
 
 
-def remove(tx: Transaction, worker_id: str) -> bool:
-    """False when another has removed it before."""
-    return tx.execute(delete(worker).where(worker.c.id == worker_id)).rowcount == 1
+def is_known(tx: Transaction, worker_id: str) -> bool:
+    return tx.execute(_KNOWN, {"worker": worker_id}).first() is not None
+
+
+def remove(tx: Transaction, info: WorkerInfo) -> bool:
+    """False when another has removed it before, or it has renewed its lease since ``info``."""
+    removed = tx.execute(
+        delete(worker).where(worker.c.id == info.id, worker.c.expires_at == info.expires_at)
+    )
+    return removed.rowcount == 1
+
+
+def leave(tx: Transaction, worker_id: str) -> None:
+    tx.execute(delete(worker).where(worker.c.id == worker_id))
 
 
 def all_workers(tx: Transaction) -> list[WorkerInfo]:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from workflow.model import Delivery, IncidentStatus
+from workflow.model import Delivery
 from workflow.registry import Handler
-from workflow.store import locks, messages
+from workflow.store import incidents, locks, messages
 from workflow.store.database import Transaction
 from workflow.store.messages import Candidate
 
@@ -24,8 +24,10 @@ def admit(
     Messages of incidents that have ended are ended; those of an atomic handler whose lock is
     another's are set to wait for it.
     """
-    alive = [each for each in candidates if _may_run(each)]
-    late = [each.id for each in candidates if not _may_run(each)]
+    statuses = incidents.statuses(tx, {each.incident_id for each in candidates})
+    running = {incident for incident, status in statuses.items() if not status.ended}
+    alive = [each for each in candidates if each.incident_id in running]
+    late = [each.id for each in candidates if each.incident_id not in running]
     if late:
         messages.skip(tx, late, "the incident had ended, or is not there", now)
     if alive and handler.atomic:
@@ -48,8 +50,3 @@ def admit(
         )
         for each in alive
     ]
-
-
-def _may_run(candidate: Candidate) -> bool:
-    status = candidate.incident_status
-    return status is not None and not IncidentStatus(status).ended

@@ -1,13 +1,12 @@
 """What becomes of a dead worker's messages.
 
 Each goes back to its queue. One of them may be what killed the worker, and would kill the next one
-too, with all that lies beside it; so from then on it is a suspect, and is taken alone. One that was
-alone, and took the worker down with it :attr:`~workflow.settings.Settings.max_deliveries` times, is
-given up.
+too, with all that lies beside it: so from then on they are suspects (see ``intake``), and are taken
+alone. One that was alone with a worker that died, and was there at
+:attr:`~workflow.settings.Settings.max_deliveries` deaths, is given up.
 """
 
 import logging
-from collections.abc import Sequence
 from datetime import datetime
 
 from workflow.effects import Effects
@@ -27,72 +26,63 @@ def is_dead(worker: WorkerInfo, now: datetime) -> bool:
     return worker.expires_at <= now or is_running(worker.host, worker.pid) is False
 
 
-def bury(tx: Transaction, dead: WorkerInfo, *, max_deliveries: int, now: datetime) -> int:
-    """Takes a dead worker's messages from it; says how many it had.
-
-    Suspected are those that it had taken and that had not yet run for a while (see ``mark_started``
-    in the worker); those that had, only if there are no others.
-    """
-    if not workers.remove(tx, dead.id):
-        return 0
+def bury(tx: Transaction, dead: WorkerInfo, *, max_deliveries: int, now: datetime) -> None:
+    """Takes a dead worker's messages from it. Does nothing if it has shown life since."""
+    if not workers.remove(tx, dead):
+        return
     held = messages.held_by(tx, dead.id)
-    if not held:
-        return 0
-    suspects = [each for each in held if each.started_at is None] or held
-    guilty = [each for each in suspects if each.deliveries >= max_deliveries]
-    innocent = [each.id for each in held if each not in suspects]
-    messages.orphan(tx, [each.id for each in suspects if each not in guilty], suspect=True)
-    messages.orphan(tx, innocent, suspect=False)
-    _give_up(tx, guilty, dead, now)
+    if len(held) == 1 and held[0].deaths + 1 >= max_deliveries:
+        _give_up(tx, held[0], dead, now)
+    else:
+        messages.release(tx, [each.id for each in held], deaths=1)
     log.warning(
-        "worker %s (process %d on %s) died; %d messages go back to their queues, %d are given up",
+        "worker %s (process %d on %s) died with %d messages in hand",
         dead.id,
         dead.pid,
         dead.host,
-        len(held) - len(guilty),
-        len(guilty),
+        len(held),
         extra={"worker_id": dead.id},
     )
-    return len(held)
 
 
-def _give_up(tx: Transaction, guilty: Sequence[Held], dead: WorkerInfo, now: datetime) -> None:
-    for each in guilty:
-        error = WorkerLost(
-            f"message {each.id} was taken {each.deliveries} times, and each time its worker died "
-            f"(a crash in native code, os._exit, or out of memory)"
-        )
-        row = {"message_id": each.id, "started": None, "ended": now, "seconds": None}
-        number = each.attempts + 1
-        messages.end(
-            tx,
-            [
-                {
-                    **row,
-                    "to_status": MessageStatus.ERROR.value,
-                    "to_attempts": number,
-                    "why": str(error),
-                }
-            ],
-        )
-        messages.record_failures(
-            tx,
-            [
-                {
-                    "message_id": each.id,
-                    "number": number,
-                    "worker_id": dead.id,
-                    "started_at": None,
-                    "ended_at": now,
-                    "run_seconds": None,
-                    "error": str(error),
-                }
-            ],
-        )
-        ending = Ending(
-            incident_id=each.incident_id,
-            status=IncidentStatus.ERROR,
-            reason=str(error),
-            by=f"process {dead.pid} on {dead.host}",
-        )
-        apply(tx, [Effects(ended=[ending])], now)
+def _give_up(tx: Transaction, guilty: Held, dead: WorkerInfo, now: datetime) -> None:
+    error = WorkerLost(
+        f"message {guilty.id} was taken {guilty.deliveries} times, and its worker died "
+        f"{guilty.deaths + 1} times (a crash in native code, os._exit, or out of memory)"
+    )
+    number = guilty.attempts + 1
+    messages.end(
+        tx,
+        [
+            {
+                "message_id": guilty.id,
+                "to_status": MessageStatus.ERROR.value,
+                "to_attempts": number,
+                "started": None,
+                "ended": now,
+                "seconds": None,
+                "why": str(error),
+            }
+        ],
+    )
+    messages.record_failures(
+        tx,
+        [
+            {
+                "message_id": guilty.id,
+                "number": number,
+                "worker_id": dead.id,
+                "started_at": None,
+                "ended_at": now,
+                "run_seconds": None,
+                "error": str(error),
+            }
+        ],
+    )
+    ending = Ending(
+        incident_id=guilty.incident_id,
+        status=IncidentStatus.ERROR,
+        reason=str(error),
+        by=f"process {dead.pid} on {dead.host}",
+    )
+    apply(tx, [Effects(ended=[ending])], now)

@@ -1,13 +1,15 @@
 """What a worker takes, and when.
 
 Owns the account of the hand: which messages were taken and are not yet reported. Takes as many as
-its :class:`~workflow.worker.pace.Pace` allows, from each queue in turn; but a suspect, a message
-that was in the hands of a worker when that died, is taken by an empty hand, and alone, until it has
-run for a while. So what it may do to this worker, it does to itself.
+its :class:`~workflow.worker.pace.Pace` allows, from each queue in turn.
+
+A suspect, a message that was in the hands of a worker when that died, is taken alone, so that what
+it may do to this worker it does to itself: after a first death only until it has run for a while,
+and beside handlers that have; after more, quite alone and until it ends.
 """
 
 import time
-from collections.abc import Iterable
+from collections import Counter
 from datetime import datetime
 
 from workflow.broker.base import Broker
@@ -29,78 +31,126 @@ class Intake:
         self._broker = broker
         self._registry = registry
         self._runner = runner
-        self._threads = threads
         self._pace = Pace(threads)
+        self._hand: dict[tuple[str, int], Delivery] = {}
+        # Queues that may have messages for us.
+        self._hungry: set[str] = set(registry)
         self._rotation = 0
-        self._suspect: str | None = None
-        self.hungry = True
-        """Whether there may be messages that could be taken."""
+        # Nothing is taken beside a suspect; nor, while the hand is being emptied for one, until it
+        # is not this hand any more (its size, and how many of it are slow).
+        self._suspect: Delivery | None = None
+        self._suspect_stays_alone = False
+        self._clearing: tuple[int, int] | None = None
+
+    # The hand.
 
     @property
     def in_hand(self) -> int:
-        return self._pace.in_hand
+        return len(self._hand)
+
+    def holds(self, message_id: str, deliveries: int) -> bool:
+        return (message_id, deliveries) in self._hand
 
     def ran(self, outcome: Outcome) -> None:
         """The runner has reported on a message."""
         self._pace.ran(outcome.delivery.queue, outcome.run_seconds)
-        self._clear(outcome.delivery)
+        self._forget(outcome.delivery)
 
     def returned(self, delivery: Delivery) -> None:
         """A message leaves the hand without having been run."""
         self._pace.returned(delivery.queue)
-        self._clear(delivery)
+        self._forget(delivery)
+
+    def _forget(self, delivery: Delivery) -> None:
+        del self._hand[delivery.message_id, delivery.deliveries]
+        if delivery is self._suspect:
+            self._suspect = None
 
     def slow_runs(self) -> list[Run]:
         horizon = time.monotonic() - SLOW_SECONDS
         slow = [run for run in self._runner.running() if run.began < horizon]
-        for run in slow:
-            self._clear(run.delivery)
+        if not self._suspect_stays_alone and any(run.delivery is self._suspect for run in slow):
+            self._suspect = None
         return slow
 
+    # Hunger.
+
+    @property
+    def hungry(self) -> bool:
+        """Whether some queue may have messages."""
+        return bool(self._hungry)
+
+    def expect(self) -> None:
+        """Any queue may have messages now."""
+        self._hungry.update(self._registry)
+
     def has_room(self) -> bool:
-        slow = len(self.slow_runs())
-        return self._suspect is None and any(
-            self._pace.limit(queue, slow=slow) > 0 for queue in self._registry
-        )
+        """Whether a queue that may have messages has room in the hand for one."""
+        return bool(self._roomy())
 
     def look(self, tx: Transaction) -> bool:
         """Whether there is anything to take: a glance, to spare a write transaction."""
-        self.hungry = messages.any_sent(tx, list(self._registry))
-        return self.hungry
+        roomy = self._roomy()
+        if roomy and messages.any_sent(tx, roomy):
+            return True
+        self._hungry.difference_update(roomy)
+        return False
 
-    def take(self, tx: Transaction, worker_id: str, now: datetime) -> list[Delivery]:
-        """Takes what there is room for. Until ``tx`` is committed, it is only promised."""
-        if not self.has_room():
+    def _roomy(self) -> list[str]:
+        slow = self._slow()
+        if self._suspect is not None or self._clearing == (self.in_hand, slow.total()):
             return []
+        self._clearing = None
+        return [queue for queue in self._hungry if self._pace.limit(queue, slow) > 0]
+
+    def _slow(self) -> Counter[str]:
+        return Counter(run.delivery.queue for run in self.slow_runs())
+
+    # Taking.
+
+    def take(self, tx: Transaction, worker_id: str, now: datetime, taken: list[Delivery]) -> None:
+        """Adds to ``taken`` what there is room for. If ``tx`` fails, it is to be ``returned``."""
+        if not self.has_room():
+            return
         queues = list(self._registry)
         if messages.any_sent(tx, queues, suspects=True):
-            return self._take_suspect(tx, queues, worker_id, now)
+            self._take_suspect(tx, queues, worker_id, now, taken)
+            if taken or self._clearing is not None:
+                return
+        slow = self._slow()
         self._rotation += 1
-        slow = len(self.slow_runs())
-        self.hungry = False
-        taken: list[Delivery] = []
         for queue in _rotated(queues, self._rotation):
-            limit = self._pace.limit(queue, slow=slow)
+            limit = self._pace.limit(queue, slow) if queue in self._hungry else 0
             if limit == 0:
-                self.hungry = True
                 continue
             found = self._broker.fetch(tx, queue, limit, suspects=False)
-            self.hungry |= len(found) == limit
-            taken += self._admit(tx, queue, found, worker_id, now)
-        return taken
+            if len(found) < limit:
+                self._hungry.discard(queue)
+            self._admit(tx, queue, found, worker_id, now, taken)
 
     def _take_suspect(
-        self, tx: Transaction, queues: Iterable[str], worker_id: str, now: datetime
-    ) -> list[Delivery]:
-        self.hungry = True
-        if self.in_hand > len(self.slow_runs()):
-            return []
+        self,
+        tx: Transaction,
+        queues: list[str],
+        worker_id: str,
+        now: datetime,
+        taken: list[Delivery],
+    ) -> None:
+        """Takes one, or empties the hand for one, or leaves them until slow handlers have ended."""
+        slow = len(self.slow_runs())
         for queue in queues:
-            found = self._broker.fetch(tx, queue, 1, suspects=True)
-            if taken := self._admit(tx, queue, found, worker_id, now):
-                self._suspect = taken[0].message_id
-                return taken
-        return []
+            for found in self._broker.fetch(tx, queue, 1, suspects=True):
+                alone = found.deaths > 1
+                if alone and slow:
+                    continue
+                if self.in_hand > slow:
+                    self._clearing = (self.in_hand, slow)
+                    return
+                self._admit(tx, queue, [found], worker_id, now, taken)
+                if taken:
+                    self._suspect = taken[0]
+                    self._suspect_stays_alone = alone
+                    return
 
     def _admit(
         self,
@@ -109,17 +159,16 @@ class Intake:
         found: list[messages.Candidate],
         worker_id: str,
         now: datetime,
-    ) -> list[Delivery]:
+        taken: list[Delivery],
+    ) -> None:
         if not found:
-            return []
+            return
         handler = self._registry[queue]
-        taken = admit(tx, found, queue=queue, handler=handler, worker_id=worker_id, now=now)
-        self._pace.taken(queue, len(taken))
-        return taken
-
-    def _clear(self, delivery: Delivery) -> None:
-        if delivery.message_id == self._suspect:
-            self._suspect = None
+        new = admit(tx, found, queue=queue, handler=handler, worker_id=worker_id, now=now)
+        for delivery in new:
+            self._hand[delivery.message_id, delivery.deliveries] = delivery
+        self._pace.taken(queue, len(new))
+        taken += new
 
 
 def _rotated(queues: list[str], by: int) -> list[str]:

@@ -17,16 +17,25 @@ from queue import Empty, SimpleQueue
 
 from workflow.context import Attempt, current_attempt
 from workflow.effects import Effects
-from workflow.encoding import decode
+from workflow.encoding import decode, storable
 from workflow.errors import HandlerTimeout
 from workflow.model import Delivery
-from workflow.registry import Registry
+from workflow.registry import Handler, Registry
 
 log = logging.getLogger(__name__)
 
 
 class _Interrupted(BaseException):
     """Raised inside a handler that has run out of time. Not an Exception: nobody is to catch it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """Why an attempt failed, in one line and in full; None for the wait when no try is left."""
+
+    summary: str
+    traceback: str
+    retry_seconds: float | None
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
@@ -37,8 +46,7 @@ class Outcome:
     started_at: datetime
     run_seconds: float
     effects: Effects
-    error: BaseException | None = None
-    traceback: str = ""
+    failure: Failure | None = None
     skipped: bool = False
 
 
@@ -166,7 +174,8 @@ class Runner:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(
                 ctypes.c_ulong(run.thread_id), ctypes.py_object(_Interrupted)
             )
-        self._finish(run, Effects(), error, f"{type(error).__name__}: {error}\n")
+        handler = self._registry[run.delivery.queue]
+        self._finish(run, failure=_failure(handler, run.delivery, error))
         self.start(())
 
     def _work(self) -> None:
@@ -192,11 +201,10 @@ class Runner:
             if not skip:
                 self._runs[run.thread_id] = run
         if skip:
-            self._finish(run, Effects(), skipped=True)
+            self._finish(run, skipped=True)
             return True
         attempt = Attempt(self._engine, delivery, self.barrier.wait)
-        error: BaseException | None = None
-        trace = ""
+        failure = None
         token = current_attempt.set(attempt)
         try:
             handler.function(
@@ -208,7 +216,7 @@ class Runner:
                 }
             )
         except BaseException as raised:  # noqa: BLE001 - the handler's own affair, told in the log
-            error, trace = raised, _traceback(raised)
+            failure = _failure(handler, delivery, raised)
         finally:
             current_attempt.reset(token)
         with self._lock:
@@ -216,18 +224,17 @@ class Runner:
                 return False
             run.over = True
             del self._runs[run.thread_id]
-            if error is None and attempt.effects.ended:
+            if failure is None and attempt.effects.ended:
                 self._ending.update(each.incident_id for each in attempt.effects.ended)
-        self._finish(run, Effects() if error else attempt.effects, error, trace)
+        self._finish(run, attempt.effects if failure is None else None, failure=failure)
         return True
 
     def _finish(
         self,
         run: Run,
-        effects: Effects,
-        error: BaseException | None = None,
-        trace: str = "",
+        effects: Effects | None = None,
         *,
+        failure: Failure | None = None,
         skipped: bool = False,
     ) -> None:
         self.barrier.report(
@@ -235,9 +242,8 @@ class Runner:
                 delivery=run.delivery,
                 started_at=run.started_at,
                 run_seconds=time.monotonic() - run.began,
-                effects=effects,
-                error=error,
-                traceback=trace,
+                effects=effects or Effects(),
+                failure=failure,
                 skipped=skipped,
             ),
             self._report,
@@ -250,7 +256,19 @@ def timeout_error(run: Run) -> HandlerTimeout:
     )
 
 
-def _traceback(error: BaseException) -> str:
-    """As Python prints it, without the frame of this module."""
+def _failure(handler: Handler, delivery: Delivery, error: BaseException) -> Failure:
+    """Asks the exception and the handler's backoff: a user's code, which may fail as well."""
     trace = error.__traceback__.tb_next if error.__traceback__ else None
-    return "".join(traceback.format_exception(type(error), error, trace))
+    try:
+        text = str(error).strip().split("\n")[0][:500]
+        full = "".join(traceback.format_exception(type(error), error, trace))
+    except Exception as worse:  # noqa: BLE001
+        text = f"(and telling why failed: {type(worse).__name__})"
+        full = "".join(traceback.format_tb(trace)) + f"{type(error).__name__}: {text}\n"
+    try:
+        retry_seconds = handler.retry_seconds(error, delivery.retries)
+    except Exception as worse:  # noqa: BLE001
+        retry_seconds = None
+        full += f"\nThere is no retry, as backoff failed: {type(worse).__name__}: {worse}\n"
+    summary = f"{type(error).__name__}: {text}"
+    return Failure(summary=storable(summary), traceback=storable(full), retry_seconds=retry_seconds)

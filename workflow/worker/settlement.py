@@ -10,19 +10,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from workflow.effects import Effects
-from workflow.model import Ending, IncidentStatus, MessageStatus
-from workflow.registry import Registry
+from workflow.model import Delivery, Ending, IncidentStatus, MessageStatus
 from workflow.store import locks, messages
 from workflow.store.apply import apply
 from workflow.store.database import Transaction
-from workflow.worker.runner import Outcome
+from workflow.worker.runner import Failure, Outcome
 
 log = logging.getLogger(__name__)
 
 
-def settle(
-    tx: Transaction, outcomes: Sequence[Outcome], registry: Registry, now: datetime
-) -> set[str]:
+def settle(tx: Transaction, outcomes: Sequence[Outcome], now: datetime) -> set[str]:
     """Ends the messages of ``outcomes`` and records their effects, in the order given.
 
     Returns the incidents that this ends, one way or the other.
@@ -30,42 +27,40 @@ def settle(
     An outcome whose message has been taken away meanwhile leaves no trace, and so do those that
     come after the end of their incident in the same batch.
     """
-    return _Settlement(registry, now).write(tx, outcomes) if outcomes else set()
+    return _Settlement(now).write(tx, outcomes) if outcomes else set()
 
 
 class _Settlement:
     """Sorts outcomes into the rows to write."""
 
-    def __init__(self, registry: Registry, now: datetime) -> None:
-        self._registry = registry
+    def __init__(self, now: datetime) -> None:
         self._now = now
         self._ended_incidents: set[str] = set()
         self._ends: list[dict[str, Any]] = []
         self._delays: list[dict[str, Any]] = []
         self._failures: list[dict[str, Any]] = []
-        self._releases: list[tuple[str, str, str]] = []
         self._effects: list[Effects] = []
 
     def write(self, tx: Transaction, outcomes: Sequence[Outcome]) -> set[str]:
-        held = messages.still_held(tx, [each.delivery for each in outcomes])
+        held = set(map(_token, messages.still_held(tx, [each.delivery for each in outcomes])))
         for outcome in outcomes:
             delivery = outcome.delivery
-            if delivery.message_id not in held:
+            if _token(delivery) not in held:
                 if not outcome.skipped:
                     _log_discarded(outcome)
             elif outcome.skipped:
-                messages.give_back(tx, delivery.worker_id, [delivery.message_id])
+                messages.release(tx, [delivery.message_id])
             elif delivery.incident_id in self._ended_incidents:
                 self._end(outcome, MessageStatus.NOT_PROCESSED, "the incident ended meanwhile")
-            elif outcome.error is None:
+            elif outcome.failure is None:
                 self._complete(outcome)
             else:
-                self._fail(outcome, outcome.error)
+                self._fail(outcome, outcome.failure)
         messages.end(tx, self._ends)
         messages.delay(tx, self._delays)
         messages.record_failures(tx, self._failures)
         apply(tx, self._effects, self._now)
-        locks.hand_over(tx, self._releases)
+        locks.hand_over(tx, [row["message_id"] for row in self._ends])
         return self._ended_incidents
 
     def _complete(self, outcome: Outcome) -> None:
@@ -73,7 +68,7 @@ class _Settlement:
         self._effects.append(outcome.effects)
         self._ended_incidents.update(each.incident_id for each in outcome.effects.ended)
 
-    def _fail(self, outcome: Outcome, error: BaseException) -> None:
+    def _fail(self, outcome: Outcome, failure: Failure) -> None:
         delivery = outcome.delivery
         number = delivery.attempts + 1
         self._failures.append(
@@ -84,26 +79,25 @@ class _Settlement:
                 "started_at": outcome.started_at,
                 "ended_at": self._now,
                 "run_seconds": outcome.run_seconds,
-                "error": outcome.traceback,
+                "error": failure.traceback,
             }
         )
-        wait = self._registry[delivery.queue].retry_seconds(error, delivery.retries)
-        _log_failed(outcome, number, wait)
-        if wait is not None:
+        _log_failed(outcome, failure, number)
+        if failure.retry_seconds is not None:
             self._delays.append(
                 {
                     "message_id": delivery.message_id,
                     "to_attempts": number,
-                    "due": self._now + timedelta(seconds=wait),
-                    "why": outcome.traceback,
+                    "due": self._now + timedelta(seconds=failure.retry_seconds),
+                    "why": failure.traceback,
                 }
             )
             return
-        self._end(outcome, MessageStatus.ERROR, outcome.traceback)
+        self._end(outcome, MessageStatus.ERROR, failure.traceback)
         ending = Ending(
             incident_id=delivery.incident_id,
             status=IncidentStatus.ERROR,
-            reason=failure_reason(delivery.handler, delivery.message_id, error),
+            reason=f"{delivery.handler} failed on message {delivery.message_id}: {failure.summary}",
             by=delivery.handler,
         )
         self._effects.append(Effects(ended=[ending]))
@@ -122,14 +116,10 @@ class _Settlement:
                 "why": why,
             }
         )
-        if delivery.atomic:
-            self._releases.append((delivery.handler, delivery.incident_id, delivery.message_id))
 
 
-def failure_reason(handler: str, message_id: str, error: BaseException) -> str:
-    """One line for people: which handler, on which message, and what it said."""
-    text = str(error).strip().split("\n")[0][:500]
-    return f"{handler} failed on message {message_id}: {type(error).__name__}: {text}"
+def _token(delivery: Delivery) -> tuple[str, str, int]:
+    return delivery.message_id, delivery.worker_id, delivery.deliveries
 
 
 def _log_discarded(outcome: Outcome) -> None:
@@ -142,8 +132,8 @@ def _log_discarded(outcome: Outcome) -> None:
     )
 
 
-def _log_failed(outcome: Outcome, number: int, wait: float | None) -> None:
-    delivery = outcome.delivery
+def _log_failed(outcome: Outcome, failure: Failure, number: int) -> None:
+    delivery, wait = outcome.delivery, failure.retry_seconds
     what_next = "no try is left" if wait is None else f"the next try is in {wait:.1f} s"
     log.log(
         logging.ERROR if wait is None else logging.WARNING,
@@ -152,6 +142,6 @@ def _log_failed(outcome: Outcome, number: int, wait: float | None) -> None:
         delivery.message_id,
         number,
         what_next,
-        outcome.traceback.rstrip(),
+        failure.traceback.rstrip(),
         extra={"incident_id": delivery.incident_id, "message_id": delivery.message_id},
     )

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 # A worker that dies within this time of its start is started again only after a pause.
 _EARLY_SECONDS = 5.0
 _LONGEST_PAUSE_SECONDS = 10.0
+_BETWEEN_SIGNALS_SECONDS = 0.2
 
 
 class Supervisor:
@@ -78,7 +79,7 @@ class Supervisor:
                     place.terminate(self._terms)
                     if self._stop_at is not None and time.monotonic() > self._stop_at:
                         place.kill()
-                wait([*self._watched(), self._wake_reader], timeout=0.5)
+                wait([*self._watched(), self._wake_reader], timeout=_BETWEEN_SIGNALS_SECONDS)
                 if self._wake_reader.poll():
                     self._wake_reader.recv()
                 self._notice()
@@ -113,6 +114,7 @@ class _Place:
         self._started_at = 0.0
         self._early_deaths = 0
         self._terms = 0
+        self._next_term_at = 0.0
 
     def start(self, target: Callable[..., None], arguments: tuple[Any, ...]) -> None:
         context = multiprocessing.get_context("spawn")
@@ -126,9 +128,11 @@ class _Place:
         self._terms = 0
 
     def terminate(self, times: int) -> None:
-        """Sees to it that the process has been sent SIGTERM ``times`` times."""
-        while self.process is not None and self._terms < times:
+        """Sends SIGTERM up to ``times`` times, but not at once: pending signals merge."""
+        clock = time.monotonic()
+        if self.process is not None and self._terms < times and clock >= self._next_term_at:
             self._terms += 1
+            self._next_term_at = clock + _BETWEEN_SIGNALS_SECONDS
             self.process.terminate()
 
     def kill(self) -> None:
@@ -152,7 +156,7 @@ class _Place:
         if expected:
             return
         early = time.monotonic() - self._started_at < _EARLY_SECONDS
-        self._early_deaths = self._early_deaths + 1 if early else 0
+        self._early_deaths = min(self._early_deaths + 1, 10) if early else 0
         pause = min(_LONGEST_PAUSE_SECONDS, 0.125 * 2.0**self._early_deaths) if early else 0.0
         self.start_at = time.monotonic() + pause
         how = (

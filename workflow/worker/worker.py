@@ -61,7 +61,7 @@ class Worker:
         self._id = ""
         # Finished and not yet committed; taken and to be given back.
         self._unsettled: list[Outcome] = []
-        self._returning: list[str] = []
+        self._returning: list[Delivery] = []
         # A commit has failed: it may have happened all the same.
         self._reconcile = False
         self._next_due: datetime | None = None
@@ -95,19 +95,18 @@ class Worker:
             self._register(connection)
             on_ready()
             failures = 0
-            try:
-                while True:
-                    try:
-                        if self._done(connection, until_idle):
-                            break
-                        self._wait(connection)
-                        self._turn(connection)
-                        failures = 0
-                    except StoreUnavailable as error:
-                        failures += 1
-                        self._pause(connection, error, failures)
-            finally:
-                self._leave(connection)
+            # Should this end in any other exception, others bury this worker as they do a dead one.
+            while True:
+                try:
+                    if self._done(connection, until_idle):
+                        break
+                    self._wait(connection)
+                    self._turn(connection)
+                    failures = 0
+                except StoreUnavailable as error:
+                    failures += 1
+                    self._pause(connection, error, failures)
+            self._leave(connection)
 
     def _done(self, connection: Transaction, until_idle: bool) -> bool:
         if self._leave_now:
@@ -126,7 +125,7 @@ class Worker:
             self._collect(self._patience())
         self._collect()
         if not self._intake.hungry and self._broker.arrived(connection):
-            self._intake.hungry = True
+            self._intake.expect()
             self._ask_next_due(connection)
 
     def _patience(self) -> float:
@@ -149,33 +148,56 @@ class Worker:
         self._give_up_overdue()
         slow = self._notice_slow()
         dead = self._look_for_dead(connection, now)
-        outcomes = self._unsettled
         looking = self._wants_more(connection)
         due = self._next_due is not None and self._next_due <= now
         renewing = time.monotonic() >= self._renew_at
         chores = slow or dead or due or renewing or self._returning or self._reconcile
-        if not (outcomes or looking or chores):
+        if not (self._unsettled or looking or chores):
             return
+        # Out of reach of whatever finishes during the transaction.
+        outcomes, self._unsettled = self._unsettled, []
         taken: list[Delivery] = []
         try:
             with self._database.writing(connection, durable=bool(outcomes)) as tx:
-                ended = settle(tx, outcomes, self._registry, now)
+                ended = settle(tx, outcomes, now)
+                worker_id = self._stay_known(tx, now, renewing=renewing)
                 if chores:
                     self._do_chores(tx, now, slow, dead, renewing=renewing, due=due)
-                if self._stop_at is None and (outcomes or looking or dead or due):
-                    taken = self._intake.take(tx, self._id, now)
+                if outcomes or dead or due:
+                    self._intake.expect()
+                if self._stop_at is None:
+                    self._intake.take(tx, worker_id, now, taken)
                 self._next_due = messages.next_due(tx)
         except StoreUnavailable:
+            self._unsettled = outcomes + self._unsettled
             for delivery in taken:
                 self._intake.returned(delivery)
             raise
-        self._unsettled = []
+        self._committed(worker_id, outcomes, ended, slow, renewing=renewing)
+        self._runner.start(taken)
+
+    def _committed(
+        self,
+        worker_id: str,
+        outcomes: list[Outcome],
+        ended: set[str],
+        slow: list[Run],
+        *,
+        renewing: bool,
+    ) -> None:
+        if renewing or worker_id != self._id:
+            self._renew_at = time.monotonic() + self._settings.lease_seconds / 3
+        self._id = worker_id
+        self._returning = []
+        self._reconcile = False
         self._runner.barrier.committed(outcomes)
         for run in slow:
             run.noted = True
+        for outcome in outcomes:
+            # Also of outcomes that came to nothing: the runner skips what may have ended.
+            ended.update(each.incident_id for each in outcome.effects.ended)
         if ended:
             self._drop(self._runner.forget(ended))
-        self._runner.start(taken)
 
     def _nothing_to_do(self, now: datetime) -> bool:
         """What an idle worker asks itself fifty times a second."""
@@ -213,27 +235,41 @@ class Worker:
         renewing: bool,
         due: bool,
     ) -> None:
-        if renewing:
-            self._renew(tx, now)
         for other in dead:
             bury(tx, other, max_deliveries=self._settings.max_deliveries, now=now)
         if due:
             messages.promote_due(tx, now)
         if started := [(run.delivery.message_id, run.started_at) for run in slow]:
             messages.mark_started(tx, started)
+        messages.give_back(tx, self._returning)
         if self._reconcile:
-            self._return_unknown(tx)
-        if self._returning:
-            messages.give_back(tx, self._id, self._returning)
-            self._returning = []
+            # After a failed commit: messages may be ours in the database that we never saw.
+            held = messages.held_by(tx, self._id)
+            unseen = [each for each in held if not self._holds(each)]
+            messages.release(tx, [each.id for each in unseen])
+        if renewing:
+            messages.release(tx, [each.id for each in messages.held_by_nobody(tx)])
 
-    def _renew(self, tx: Transaction, now: datetime) -> None:
-        if not workers.renew(tx, self._id, now + self._lease()):
-            # Others took us for dead. What we had is theirs; what we run comes to nothing.
-            log.warning("the lease of worker %s had ended; it starts over", self._id)
-            self._drop(self._runner.take_back())
-            self._announce(tx, now)
-        self._renew_at = time.monotonic() + self._settings.lease_seconds / 3
+    def _holds(self, held: messages.Held) -> bool:
+        return self._intake.holds(held.id, held.deliveries) or any(
+            each.delivery.message_id == held.id and each.delivery.deliveries == held.deliveries
+            for each in self._unsettled
+        )
+
+    def _stay_known(self, tx: Transaction, now: datetime, *, renewing: bool) -> str:
+        """The id to take messages under: a new one when others have taken us for dead.
+
+        Then what we had is theirs, and what we still run comes to nothing.
+        """
+        if renewing:
+            known = workers.renew(tx, self._id, now + self._lease())
+        else:
+            known = workers.is_known(tx, self._id)
+        if known:
+            return self._id
+        log.warning("worker %s was taken for dead; it starts over", self._id)
+        self._drop(self._runner.take_back())
+        return self._announce(tx, now)
 
     def _look_for_dead(self, connection: Transaction, now: datetime) -> list[WorkerInfo]:
         clock = time.monotonic()
@@ -265,21 +301,19 @@ class Worker:
     def _drop(self, deliveries: Iterable[Delivery]) -> None:
         for delivery in deliveries:
             self._intake.returned(delivery)
-            self._returning.append(delivery.message_id)
+            self._returning.append(delivery)
 
     # Coming and going, and trouble.
 
     def _register(self, connection: Transaction) -> None:
-        now = _now()
         with self._database.writing(connection, durable=False) as tx:
-            self._announce(tx, now)
+            self._id = self._announce(tx, _now())
         self._renew_at = time.monotonic() + self._settings.lease_seconds / 3
         self._ask_next_due(connection)
 
-    def _announce(self, tx: Transaction, now: datetime) -> None:
-        self._id = uuid7()
+    def _announce(self, tx: Transaction, now: datetime) -> str:
         info = WorkerInfo(
-            id=self._id,
+            id=uuid7(),
             host=this_host(),
             pid=os.getpid(),
             queues=tuple(self._registry),
@@ -287,6 +321,7 @@ class Worker:
             expires_at=now + self._lease(),
         )
         workers.register(tx, info)
+        return info.id
 
     def _lease(self) -> timedelta:
         return timedelta(seconds=self._settings.lease_seconds)
@@ -294,16 +329,16 @@ class Worker:
     def _leave(self, connection: Transaction) -> None:
         """Gives back whatever is in hand. Handlers that still run come to nothing."""
         self._drop(self._runner.take_back())
-        running = [run.delivery.message_id for run in self._runner.running()]
+        running = len(self._runner.running())
         self._runner.stop()
         if running:
-            log.warning("left %d running handlers behind; others run them again", len(running))
+            log.warning("left %d running handlers behind; others run them again", running)
         self._collect()
         try:
             with self._database.writing(connection) as tx:
-                settle(tx, self._unsettled, self._registry, _now())
-                messages.give_back(tx, self._id, [*self._returning, *running])
-                workers.remove(tx, self._id)
+                settle(tx, self._unsettled, _now())
+                messages.release(tx, [each.id for each in messages.held_by(tx, self._id)])
+                workers.leave(tx, self._id)
         except StoreUnavailable as error:
             log.warning("left without a word, as the database is away: %s", error)
         self._runner.barrier.committed(self._unsettled)
@@ -316,21 +351,8 @@ class Worker:
         if connection.invalidated:
             connection.rollback()
         self._reconcile = True
-        self._intake.hungry = True
-        time.sleep(min(LONGEST_PAUSE_SECONDS, 0.05 * 2.0**failures))
-
-    def _return_unknown(self, tx: Transaction) -> None:
-        """After a failed commit: messages may be ours in the database that we never saw."""
-        in_hand = self._runner.take_back()
-        mine = {each.message_id for each in in_hand}
-        mine.update(run.delivery.message_id for run in self._runner.running())
-        # Read last: what finishes in between is in here.
-        self._collect()
-        mine.update(each.delivery.message_id for each in self._unsettled)
-        lost = [each.id for each in messages.held_by(tx, self._id) if each.id not in mine]
-        messages.give_back(tx, self._id, lost)
-        self._runner.start(in_hand)
-        self._reconcile = False
+        self._intake.expect()
+        time.sleep(min(LONGEST_PAUSE_SECONDS, 0.05 * 2.0 ** min(failures, 10)))
 
 
 def _drain(

@@ -48,10 +48,11 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer, nullable=False),
         sa.Column("retries", sa.Integer, nullable=False),
         sa.Column("deliveries", sa.Integer, nullable=False),
+        sa.Column("deaths", sa.Integer, nullable=False),
         sa.Column("worker_id", Id),
         sa.Column("error", sa.Text),
     )
-    _partial("ix_message_sent", ["queue", "deliveries", "id"], "SENT")
+    _partial("ix_message_sent", ["queue", "deaths", "id"], "SENT")
     _partial("ix_message_delayed", ["due_at"], "DELAYED")
     _partial("ix_message_waiting", ["incident_id", "handler", "id"], "WAITING")
     _partial("ix_message_processing", ["worker_id"], "PROCESSING")
@@ -74,6 +75,7 @@ def upgrade() -> None:
         sa.Column("message_id", Id, nullable=False),
         sa.PrimaryKeyConstraint("incident_id", "handler"),
     )
+    op.create_index("ix_lock_message", "lock", ["message_id"])
     op.create_table(
         "persisted",
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
