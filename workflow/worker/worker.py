@@ -163,7 +163,8 @@ class Worker:
                 worker_id = self._stay_known(tx, now, renewing=renewing)
                 if chores:
                     self._do_chores(tx, now, slow, dead, renewing=renewing, due=due)
-                if outcomes or dead or due:
+                if outcomes or chores:
+                    # Either may have freed messages, and our own commits do not wake us.
                     self._intake.expect()
                 if self._stop_at is None:
                     self._intake.take(tx, worker_id, now, taken)
