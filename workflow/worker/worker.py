@@ -11,6 +11,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from queue import Empty, SimpleQueue
 
@@ -33,6 +34,21 @@ log = logging.getLogger(__name__)
 LOOK_FOR_DEAD_SECONDS = 1.0
 LARGEST_TURN = 1000
 LONGEST_PAUSE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Chores:
+    """What a turn is to do besides settling and taking."""
+
+    slow: list[Run]
+    dead: list[WorkerInfo]
+    due: bool
+    renewing: bool
+    returning: list[Delivery]
+    reconcile: bool
+
+    def __bool__(self) -> bool:
+        return any((self.slow, self.dead, self.due, self.renewing, self.returning, self.reconcile))
 
 
 class Worker:
@@ -146,12 +162,8 @@ class Worker:
         if self._nothing_to_do(now):
             return
         self._give_up_overdue()
-        slow = self._notice_slow()
-        dead = self._look_for_dead(connection, now)
+        chores = self._chores(connection, now)
         looking = self._wants_more(connection)
-        due = self._next_due is not None and self._next_due <= now
-        renewing = time.monotonic() >= self._renew_at
-        chores = slow or dead or due or renewing or self._returning or self._reconcile
         if not (self._unsettled or looking or chores):
             return
         # Out of reach of whatever finishes during the transaction.
@@ -160,9 +172,8 @@ class Worker:
         try:
             with self._database.writing(connection, durable=bool(outcomes)) as tx:
                 ended = settle(tx, outcomes, now)
-                worker_id = self._stay_known(tx, now, renewing=renewing)
-                if chores:
-                    self._do_chores(tx, now, slow, dead, renewing=renewing, due=due)
+                worker_id = self._stay_known(tx, now, renewing=chores.renewing)
+                self._do(tx, chores, now)
                 if outcomes or chores:
                     # Either may have freed messages, and our own commits do not wake us.
                     self._intake.expect()
@@ -174,26 +185,15 @@ class Worker:
             for delivery in taken:
                 self._intake.returned(delivery)
             raise
-        self._committed(worker_id, outcomes, ended, slow, renewing=renewing)
+        if worker_id != self._id or chores.renewing:
+            self._id = worker_id
+            self._renew_at = time.monotonic() + self._settings.lease_seconds / 3
+        self._chores_done(chores)
+        self._outcomes_committed(outcomes, ended)
         self._runner.start(taken)
 
-    def _committed(
-        self,
-        worker_id: str,
-        outcomes: list[Outcome],
-        ended: set[str],
-        slow: list[Run],
-        *,
-        renewing: bool,
-    ) -> None:
-        if renewing or worker_id != self._id:
-            self._renew_at = time.monotonic() + self._settings.lease_seconds / 3
-        self._id = worker_id
-        self._returning = []
-        self._reconcile = False
+    def _outcomes_committed(self, outcomes: list[Outcome], ended: set[str]) -> None:
         self._runner.barrier.committed(outcomes)
-        for run in slow:
-            run.noted = True
         for outcome in outcomes:
             # Also of outcomes that came to nothing: the runner skips what may have ended.
             ended.update(each.incident_id for each in outcome.effects.ended)
@@ -226,30 +226,37 @@ class Worker:
 
     # Chores.
 
-    def _do_chores(
-        self,
-        tx: Transaction,
-        now: datetime,
-        slow: Iterable[Run],
-        dead: Iterable[WorkerInfo],
-        *,
-        renewing: bool,
-        due: bool,
-    ) -> None:
-        for other in dead:
+    def _chores(self, connection: Transaction, now: datetime) -> _Chores:
+        return _Chores(
+            slow=self._notice_slow(),
+            dead=self._look_for_dead(connection, now),
+            due=self._next_due is not None and self._next_due <= now,
+            renewing=time.monotonic() >= self._renew_at,
+            returning=list(self._returning),
+            reconcile=self._reconcile,
+        )
+
+    def _do(self, tx: Transaction, chores: _Chores, now: datetime) -> None:
+        for other in chores.dead:
             bury(tx, other, max_deliveries=self._settings.max_deliveries, now=now)
-        if due:
+        if chores.due:
             messages.promote_due(tx, now)
-        if started := [(run.delivery.message_id, run.started_at) for run in slow]:
+        if chores.slow:
+            started = [(run.delivery.message_id, run.started_at) for run in chores.slow]
             messages.mark_started(tx, started)
-        messages.give_back(tx, self._returning)
-        if self._reconcile:
+        messages.give_back(tx, chores.returning)
+        if chores.reconcile:
             # After a failed commit: messages may be ours in the database that we never saw.
             held = messages.held_by(tx, self._id)
-            unseen = [each for each in held if not self._holds(each)]
-            messages.release(tx, [each.id for each in unseen])
-        if renewing:
+            messages.release(tx, [each.id for each in held if not self._holds(each)])
+        if chores.renewing:
             messages.release(tx, [each.id for each in messages.held_by_nobody(tx)])
+
+    def _chores_done(self, chores: _Chores) -> None:
+        for run in chores.slow:
+            run.noted = True
+        self._returning = self._returning[len(chores.returning) :]
+        self._reconcile = False
 
     def _holds(self, held: messages.Held) -> bool:
         return self._intake.holds(held.id, held.deliveries) or any(
