@@ -24,6 +24,8 @@ class Attempt:
     delivery: Delivery
     await_commits: Callable[[str], None]
     effects: Effects = field(default_factory=Effects)
+    # The engine could not reach its database for this handler, which is not the handler's failure.
+    store_failed: bool = False
 
 
 current_attempt: ContextVar[Attempt | None] = ContextVar("current_attempt", default=None)

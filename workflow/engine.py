@@ -5,21 +5,24 @@ that needs it.
 """
 
 import logging
+import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 from uuid import UUID
+from weakref import WeakSet
 
 from workflow.broker.database import DatabaseBroker
 from workflow.context import Attempt, current_attempt
 from workflow.drafts import Delay, check_message, check_text, draft_incident, draft_message
 from workflow.effects import Effects
 from workflow.encoding import decode, encode, encode_dict
-from workflow.errors import InvalidData, NotInHandler, UnknownIncident
+from workflow.errors import InvalidData, NotInHandler, StoreUnavailable, UnknownIncident
 from workflow.identifiers import canonical_uuid
 from workflow.model import (
     Edge,
@@ -63,6 +66,7 @@ class Engine:
         self._database: Database | None = None
         self._unsent: dict[threading.Thread, Effects] = {}
         self._known: set[str] = set()
+        _engines.add(self)
 
     def __repr__(self) -> str:
         return f"<Engine of {len(self.registry)} queues>"
@@ -87,6 +91,13 @@ class Engine:
             if self._database is not None:
                 self._database.close()
                 self._database = None
+
+    def forget_parent(self) -> None:
+        """In a forked child: the connections are the parent's, and what it has not flushed."""
+        self._opening = threading.Lock()
+        self._unsent = {}
+        if self._database is not None:
+            self._database.forget_parent()
 
     @property
     def database(self) -> Database:
@@ -153,7 +164,7 @@ class Engine:
         if attempt is not None:
             attempt.effects.created.append(incident)
         else:
-            with self.database.writing() as tx:
+            with self._writing() as tx:
                 incidents.create(tx, [incident])
             self._know(incident.id)
         return incident.id
@@ -185,7 +196,7 @@ class Engine:
             UnknownIncident: there is no such incident.
         """
         known = self._require(incident_id)
-        with self.database.writing() as tx:
+        with self._writing() as tx:
             return incidents.resume(tx, known, _now()) or 0
 
     def incident(self, incident_id: IncidentId) -> Incident:
@@ -195,14 +206,14 @@ class Engine:
             UnknownIncident: there is no such incident.
         """
         canonical = canonical_uuid(incident_id)
-        with self.database.reading() as tx:
+        with self._reading() as tx:
             found = incidents.get(tx, canonical)
         if found is None:
             raise UnknownIncident(incident_id)
         return found
 
     def newest_incidents(self, limit: int = 20) -> list[Incident]:
-        with self.database.reading() as tx:
+        with self._reading() as tx:
             return incidents.newest(tx, limit)
 
     # Messages.
@@ -266,7 +277,7 @@ class Engine:
         count = len(effects.sent)
         # Should the answer to the COMMIT be lost, the next call finds what was recorded.
         tried, effects.tried = effects.tried, True
-        with self.database.writing() as tx:
+        with self._writing() as tx:
             if tried:
                 known = messages.recorded(tx, [each.id for each in effects.sent])
                 effects.sent = [each for each in effects.sent if each.id not in known]
@@ -296,7 +307,7 @@ class Engine:
         if attempt is not None:
             attempt.effects.persisted.append(item)
         else:
-            with self.database.writing() as tx:
+            with self._writing() as tx:
                 persisted.put(tx, [item])
 
     def get(self, incident_id: IncidentId, *, handler: str | None = None) -> list[dict[str, Any]]:
@@ -313,7 +324,7 @@ class Engine:
         scope = self._persist_scope(attempt, handler)
         if attempt is not None:
             attempt.await_commits(known)
-        with self.database.reading() as tx:
+        with self._reading() as tx:
             texts = persisted.get(tx, known, scope)
         if attempt is not None:
             texts += [
@@ -339,15 +350,19 @@ class Engine:
             raise NotInHandler("once() works inside a handler only: it counts for its message")
         check_text("key", key, InvalidData)
         delivery = attempt.delivery
-        with self.database.reading() as tx:
+        with self._reading() as tx:
             known = persisted.get_result(tx, delivery.message_id, key)
         if known is not None:
             result: T = decode(known)
             return result
-        result = function()
-        text = encode(result)
-        with self.database.writing() as tx:
-            persisted.put_result(tx, delivery.message_id, key, delivery.incident_id, text)
+        text = encode(function())
+        with self._writing() as tx:
+            # If the message was taken away meanwhile, what this attempt does comes to nothing; if
+            # its successor was faster here, then its result is the one.
+            if messages.still_held(tx, [delivery]):
+                text = persisted.put_result(
+                    tx, delivery.message_id, key, delivery.incident_id, text
+                )
         result = decode(text)
         return result
 
@@ -368,14 +383,33 @@ class Engine:
     def workers(self) -> list[WorkerInfo]:
         """The workers whose lease is running, of all processes and hosts."""
         now = _now()
-        with self.database.reading() as tx:
+        with self._reading() as tx:
             return [each for each in workers.all_workers(tx) if each.expires_at > now]
 
     # Inside.
 
+    @contextmanager
+    def _reading(self) -> Iterator[Transaction]:
+        with self._noting_failure(), self.database.reading() as tx:
+            yield tx
+
+    @contextmanager
+    def _writing(self) -> Iterator[Transaction]:
+        with self._noting_failure(), self.database.writing() as tx:
+            yield tx
+
+    @contextmanager
+    def _noting_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except StoreUnavailable:
+            if (attempt := self._attempt()) is not None:
+                attempt.store_failed = True
+            raise
+
     def _read(self, incident_id: IncidentId, query: Callable[[Transaction, str], T]) -> T:
         known = self._require(incident_id)
-        with self.database.reading() as tx:
+        with self._reading() as tx:
             return query(tx, known)
 
     def _attempt(self) -> Attempt | None:
@@ -406,7 +440,7 @@ class Engine:
             return canonical
         if attempt is not None and any(canonical == each.id for each in attempt.effects.created):
             return canonical
-        with self.database.reading() as tx:
+        with self._reading() as tx:
             if not incidents.statuses(tx, [canonical]):
                 raise UnknownIncident(incident_id)
         self._know(canonical)
@@ -426,6 +460,17 @@ class Engine:
                 "outside a handler, Persist needs to know whose data is meant: give handler='name'"
             )
         return attempt.delivery.handler
+
+
+_engines: "WeakSet[Engine]" = WeakSet()
+
+
+def _forget_parent() -> None:
+    for engine in list(_engines):
+        engine.forget_parent()
+
+
+os.register_at_fork(after_in_child=_forget_parent)
 
 
 def _script_name() -> str:

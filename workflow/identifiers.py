@@ -15,6 +15,15 @@ _lock = threading.Lock()
 _last_tick = 0
 
 
+def _new_lock() -> None:
+    # A forked child may have been born while another thread held it.
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_new_lock)
+
+
 def uuid7() -> str:
     """A new UUIDv7 in the usual 36-character form.
 

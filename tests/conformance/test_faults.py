@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from sqlalchemy import insert
 
 import workflow
 from workflow import InvalidData, InvalidMessage, MessageStatus, StoreUnavailable
 from workflow.identifiers import uuid7
 from workflow.model import WorkerInfo
-from workflow.store import messages, workers
+from workflow.store import messages, persisted, schema, workers
 from workflow.store.database import Database
 from workflow.worker.identity import this_host
 
@@ -203,7 +204,7 @@ def let_it_take(engine, info, limit):
 
 
 @pytest.mark.parametrize(
-    "how", [{"expires_in": 60.0}, {"expires_in": -1.0, "pid": 1}], ids=["gone", "silent"]
+    "how", [{"expires_in": 60.0}, {"expires_in": -1000.0, "pid": 1}], ids=["gone", "silent"]
 )
 def test_the_messages_of_a_dead_worker_are_handled_by_the_next(engine, incident, run, how):
     handled = []
@@ -302,13 +303,14 @@ def test_who_waits_for_a_lock_goes_on_after_the_handler_was_changed(
 
 class Unprintable(Exception):
     def __str__(self):
-        raise RuntimeError("no")
+        raise self.args[0]
 
 
 @pytest.mark.parametrize(
     ("error", "options", "told"),
     [
-        (Unprintable(), {}, "Unprintable: (and telling why failed: RuntimeError)"),
+        (Unprintable(OSError()), {}, "Unprintable: (and telling why failed: OSError)"),
+        (Unprintable(SystemExit()), {}, "Unprintable: (and telling why failed: SystemExit)"),
         (SyntaxError("bad", ("f", "x", "y", 5)), {}, "SyntaxError"),
         (OSError("nul \0 and \ud800"), {}, r"nul \0 and \ud800"),
         (OSError(), {"retries": 2, "backoff": lambda n: 1 / 0}, "backoff failed: ZeroDivisionErr"),
@@ -390,3 +392,137 @@ with Engine(Settings(database_url={engine.settings.database_url!r})) as engine:
         threading.Thread(target=write, daemon=True).start()
         assert written.wait(20)
         forking.communicate("")
+
+
+def test_a_handler_for_whom_the_database_is_away_is_run_again_and_no_try_is_used_up(
+    engine, incident, kept, run, monkeypatch
+):
+    original = Database.reading
+    failures = iter(range(3))
+
+    @engine.handler(queue="reads")
+    def reads(message):
+        with monkeypatch.context() as patch:
+            if next(failures, None) is not None:
+                patch.setattr(Database, "reading", fail)
+            engine.send("keep", {"IncidentID": incident, "got": engine.get(incident)})
+
+    @contextmanager
+    def fail(self, *arguments):
+        if threading.current_thread().name.startswith("handler"):
+            raise StoreUnavailable("away")
+        with original(self, *arguments) as tx:
+            yield tx
+
+    run(incident, ("reads", {}))
+    assert [message["got"] for message in kept] == [[]]
+    first = engine.steps(incident)[0]
+    assert (first.status, first.attempts) == (MessageStatus.COMPLETE, 1)
+
+
+def test_a_silent_worker_whose_process_is_there_is_given_time(engine, incident):
+    """It may be computing without letting any other thread of its interpreter run."""
+    engine.handler(queue="q")(lambda message: None)
+    engine.send("q", {"IncidentID": incident})
+    engine.flush()
+    silent = dead_worker(engine, expires_in=-30.0, pid=1)
+    let_it_take(engine, silent, 1)
+    worker = engine.worker()
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    engine.send("q", {"IncidentID": incident})
+    engine.flush()
+    while engine.counts(incident).get(MessageStatus.COMPLETE) != 1:
+        assert thread.is_alive()
+    worker.stop()
+    thread.join()
+    assert engine.counts(incident)[MessageStatus.PROCESSING] == 1
+
+
+def test_more_incidents_at_once_than_a_statement_takes_parameters(engine):
+    incidents = [engine.create_incident(str(n), "TEST") for n in range(1200)]
+    for incident in incidents:
+        engine.send("q", {"IncidentID": incident})
+    assert engine.flush() == 1200
+    assert engine.incident(incidents[-1]).status.value == "ACTIVE"
+
+
+def test_the_first_result_of_once_is_the_result_for_both_attempts(engine, incident):
+    """The message is cancelled and resumed while its first attempt is at it."""
+    first_runs, go_on = threading.Event(), threading.Event()
+    results, calls = [], []
+
+    @engine.handler(queue="q")
+    def handler(message):
+        def call():
+            calls.append(1)
+            if len(calls) == 1:
+                first_runs.set()
+                assert go_on.wait(30)
+            return len(calls)
+
+        results.append(engine.once("key", call))
+
+    engine.send("q", {"IncidentID": incident})
+    engine.flush()
+    worker = threading.Thread(target=lambda: engine.execute(until_idle=True, threads=2))
+    worker.start()
+    assert first_runs.wait(30)
+    engine.cancel(incident)
+    engine.flush()
+    engine.resume(incident)
+    while not results:
+        assert worker.is_alive()
+        go_on.wait(0.01)
+    go_on.set()
+    worker.join()
+    assert engine.counts(incident) == {MessageStatus.COMPLETE: 1}
+    with engine.database.reading() as tx:
+        (step,) = engine.steps(incident)
+        assert persisted.get_result(tx, step.message_id, "key") == "2"
+
+
+def test_a_suspect_that_has_to_wait_does_not_hide_the_others(make_engine):
+    engine = make_engine(lease_seconds=300)
+    held, free = (engine.create_incident(name, "TEST") for name in ("held", "free"))
+    handled = []
+
+    @workflow.atomic
+    @engine.handler(queue="q")
+    def handler(message):
+        handled.append(message["n"])
+
+    holder = engine.send("q", {"IncidentID": held, "n": 0}, delay=2)
+    engine.flush()
+    with engine.database.writing() as tx:
+        tx.execute(
+            insert(schema.lock).values(incident_id=held, handler="handler", message_id=holder)
+        )
+    for n, incident in enumerate((held, free, free), 1):
+        engine.send("q", {"IncidentID": incident, "n": n})
+    engine.flush()
+    let_it_take(engine, dead_worker(engine), 3)
+    engine.execute(until_idle=True)
+    # Those of the free incident do not wait until the lock's holder is due.
+    assert handled == [2, 3, 0, 1]
+
+
+def test_a_forked_sender_sends_its_own_messages_and_not_its_parents(engine, tmp_path):
+    code = f"""
+import os
+from workflow import Engine, Settings
+with Engine(Settings(database_url={engine.settings.database_url!r})) as engine:
+    incident = engine.create_incident("n", "TEST")
+    engine.send("q", {{"IncidentID": incident}}, name="parent")
+    if os.fork() == 0:
+        engine.send("q", {{"IncidentID": incident}}, name="child")
+        os._exit(0 if engine.flush() == 1 else 1)
+    assert os.wait()[1] == 0
+    assert engine.flush() == 1
+    print(incident)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert [step.name for step in engine.steps(done.stdout.strip())] == ["parent", "child"]

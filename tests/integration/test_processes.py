@@ -3,10 +3,13 @@
 import os
 import re
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from conftest import ROOT
 from workflow import MessageStatus
 from workflow.progress import follow
 
@@ -127,6 +130,50 @@ def test_a_signal_lets_a_running_handler_finish(manager, shared_engine, tmp_path
     # What it sent waits for the next worker, or was handled before the others left.
     assert second.status in (MessageStatus.SENT, MessageStatus.COMPLETE)
     assert shared_engine.workers() == []
+
+
+def test_ctrl_c_in_a_terminal_reaches_all_processes_and_lets_handlers_finish(
+    manager, shared_engine, tmp_path
+):
+    running = manager("-p", "2", str(WORKFLOWS / "holding.py"))
+    incident = shared_engine.create_incident("n", "TEST")
+    shared_engine.send("hold", {"IncidentID": incident, "n": 2})
+    shared_engine.flush()
+    running.wait_for("holding 2")
+    os.killpg(running.process.pid, signal.SIGINT)
+    # The supervisor tells its workers, and they have had the signal from the terminal as well.
+    with pytest.raises(subprocess.TimeoutExpired):
+        running.process.wait(2)
+    (tmp_path / "go").touch()
+    assert running.process.wait(30) == 0
+    assert "let go 2" in running.output()
+    assert shared_engine.steps(incident)[0].status is MessageStatus.COMPLETE
+
+
+def test_nobody_reading_what_handlers_print_is_not_their_failure(shared_engine, tmp_path):
+    incident = shared_engine.create_incident("n", "TEST")
+    for _ in range(3000):
+        shared_engine.send("print", {"IncidentID": incident})
+    shared_engine.flush()
+    with subprocess.Popen(
+        [sys.executable, str(ROOT / "manager.py"), "-p", "2", str(WORKFLOWS / "printing.py")],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as running:
+        subprocess.run(["head", "-n", "20"], stdin=running.stdout, check=True)
+        running.stdout.close()
+        assert running.wait(60) == 0
+    assert set(shared_engine.counts(incident)) <= {MessageStatus.COMPLETE, MessageStatus.SENT}
+    assert shared_engine.incident(incident).status.value == "ACTIVE"
+
+
+def test_a_child_that_a_handler_forks_can_be_terminated(manager, shared_engine):
+    manager("-p", "1", str(WORKFLOWS / "forking.py"))
+    incident = shared_engine.create_incident("n", "TEST")
+    shared_engine.send("fork", {"IncidentID": incident})
+    shared_engine.flush()
+    assert finish(shared_engine, incident) == "COMPLETE"
 
 
 def test_a_second_signal_leaves_at_once_and_the_message_is_kept(manager, shared_engine):

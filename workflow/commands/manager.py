@@ -1,10 +1,15 @@
 """``python manager.py``: worker processes under a supervisor."""
 
+import contextlib
+import io
 import logging
+import multiprocessing
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable
+from typing import TextIO
 
 import click
 
@@ -12,7 +17,7 @@ from workflow.api import current_engine, registry
 from workflow.errors import ConfigurationError, WorkflowError
 from workflow.settings import Settings
 from workflow.worker.loading import load_handlers
-from workflow.worker.signals import stop_on_signals
+from workflow.worker.signals import Stoppable, stop_on_signals
 from workflow.worker.supervisor import Supervisor, stop_with_parent
 
 MOST_DEFAULT_PROCESSES = 4
@@ -83,8 +88,49 @@ def run_worker(
     engine = current_engine()
     worker = engine.worker(threads=threads)
     stop_with_parent(worker)
-    with stop_on_signals(worker):
+    _survive_broken_pipes(worker)
+    # The supervisor's word counts. Ctrl-C in a terminal reaches us too, and would be a second one.
+    with stop_on_signals(worker, [signal.SIGTERM]):
         worker.run(on_ready=ready)
+
+
+def _survive_broken_pipes(worker: Stoppable) -> None:
+    """``manager.py | head``: when nobody reads what handlers print, that is not their failure."""
+
+    def stop_all() -> None:
+        worker.stop()
+        supervisor = multiprocessing.parent_process()
+        if supervisor is not None and supervisor.is_alive() and supervisor.pid is not None:
+            os.kill(supervisor.pid, signal.SIGTERM)
+
+    sys.stdout = _Output(sys.stdout, stop_all)
+    sys.stderr = _Output(sys.stderr, stop_all)
+
+
+class _Output(io.TextIOBase):
+    """A stream that goes to nowhere from the moment that its reader has gone."""
+
+    def __init__(self, stream: TextIO, on_broken: Callable[[], None]) -> None:
+        self._stream = stream
+        self._on_broken = on_broken
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+            self._on_broken()
+            return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            self._stream.flush()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
 
 
 def configure_logging(level: int) -> None:

@@ -58,8 +58,16 @@ class Database:
         if self.is_sqlite:
             sqlite.prepare(self._engine)
         try:
+            self._open()
+        except BaseException:
+            self._engine.dispose()
+            raise
+
+    def _open(self) -> None:
+        prepare = sqlite.use_wal if self.is_sqlite else None
+        try:
             with _our_errors(), self._writers_turn(), self._engine.connect() as connection:
-                migrate(connection, self.name, prepare=sqlite.use_wal if self.is_sqlite else None)
+                migrate(connection, self.name, prepare)
         except StoreUnavailable as error:
             raise StoreUnavailable(f"{self.name} cannot be opened: {error}") from error
         except DBAPIError as error:
@@ -70,6 +78,10 @@ class Database:
 
     def close(self) -> None:
         self._engine.dispose()
+
+    def forget_parent(self) -> None:
+        """In a forked child: leaves the parent's connections alone, and makes new ones."""
+        self._engine.dispose(close=False)
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
@@ -110,6 +122,12 @@ class Database:
 
     def _writers_turn(self) -> AbstractContextManager[None]:
         return nullcontext() if self._write_queue is None else self._write_queue.turn()
+
+
+def chunks(ids: list[str]) -> Iterator[list[str]]:
+    """As many ids at a time as a statement takes: SQLite's limits are 32,766, once 999."""
+    for start in range(0, len(ids), 500):
+        yield ids[start : start + 500]
 
 
 def insert_or_ignore(tx: Transaction, table: Table) -> Insert:

@@ -19,7 +19,7 @@ from workflow.model import (
     MessageStatus,
     sources_of,
 )
-from workflow.store.database import Transaction
+from workflow.store.database import Transaction, chunks
 from workflow.store.messages import status_is
 from workflow.store.schema import incident, lock, message, once, persisted
 
@@ -70,13 +70,16 @@ _STATUSES = (
 
 def statuses(tx: Transaction, ids: Collection[str]) -> dict[str, IncidentStatus]:
     """The status of each incident that exists. It does not change before the transaction ends."""
-    rows = tx.execute(_STATUSES, {"ids": sorted(ids)})
-    return {row.id: IncidentStatus(row.status) for row in rows}
+    return {
+        row.id: IncidentStatus(row.status)
+        for chunk in chunks(sorted(ids))
+        for row in tx.execute(_STATUSES, {"ids": chunk})
+    }
 
 
 def activate(tx: Transaction, ids: Collection[str], now: datetime) -> None:
     """From PENDING to ACTIVE, with the first message."""
-    if ids:
+    for chunk in chunks(sorted(ids)):
         tx.execute(
             update(incident)
             .where(
@@ -84,7 +87,7 @@ def activate(tx: Transaction, ids: Collection[str], now: datetime) -> None:
                 incident.c.status == IncidentStatus.PENDING.value,
             )
             .values(status=IncidentStatus.ACTIVE.value, started_at=now),
-            {"ids": sorted(ids)},
+            {"ids": chunk},
         )
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Select, bindparam, func, insert, literal_column, select, 
 from sqlalchemy.sql import ColumnElement
 
 from workflow.model import OWED, Delivery, Message, MessageStatus
-from workflow.store.database import Transaction
+from workflow.store.database import Transaction, chunks
 from workflow.store.schema import failed_attempt, message, worker
 
 
@@ -42,8 +42,6 @@ class Candidate:
 
 
 _INSERT = insert(message)
-# SQLite takes 32,766 parameters in a statement, older ones 999.
-_CHUNK = 500
 _COLUMNS = tuple(each.name for each in fields(Message))
 
 
@@ -67,9 +65,7 @@ def record(tx: Transaction, messages: Iterable[Message], statuses: Iterable[Mess
 def recorded(tx: Transaction, ids: Collection[str]) -> set[str]:
     """Which of ``ids`` are there already."""
     found: set[str] = set()
-    ordered = list(ids)
-    for start in range(0, len(ordered), _CHUNK):
-        chunk = ordered[start : start + _CHUNK]
+    for chunk in chunks(list(ids)):
         found.update(tx.execute(select(message.c.id).where(message.c.id.in_(chunk))).scalars())
     return found
 
@@ -252,7 +248,7 @@ def give_back(tx: Transaction, deliveries: Collection[Delivery]) -> None:
 
 def release(tx: Transaction, ids: Collection[str], *, deaths: int = 0) -> None:
     """Frees messages for others. ``deaths`` is 1 if the worker that had them has died."""
-    if ids:
+    for chunk in chunks(list(ids)):
         tx.execute(
             update(message)
             .where(message.c.id.in_(bindparam("ids", expanding=True)))
@@ -262,7 +258,7 @@ def release(tx: Transaction, ids: Collection[str], *, deaths: int = 0) -> None:
                 started_at=None,
                 deaths=message.c.deaths + deaths,
             ),
-            {"ids": list(ids)},
+            {"ids": chunk},
         )
 
 

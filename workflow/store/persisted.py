@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from sqlalchemy import bindparam, insert, select
 
 from workflow.model import IncidentStatus, PersistedItem
-from workflow.store.database import Transaction
+from workflow.store.database import Transaction, insert_or_ignore
 from workflow.store.schema import incident, once, persisted
 
 
@@ -41,7 +41,8 @@ def get_result(tx: Transaction, message_id: str, key: str) -> str | None:
     return tx.execute(query).scalar()
 
 
-def put_result(tx: Transaction, message_id: str, key: str, incident_id: str, result: str) -> None:
-    tx.execute(
-        insert(once).values(message_id=message_id, key=key, incident_id=incident_id, result=result)
-    )
+def put_result(tx: Transaction, message_id: str, key: str, incident_id: str, result: str) -> str:
+    """Records a result unless there is one; returns the one that is there then."""
+    row = {"message_id": message_id, "key": key, "incident_id": incident_id, "result": result}
+    tx.execute(insert_or_ignore(tx, once), row)
+    return get_result(tx, message_id, key) or result

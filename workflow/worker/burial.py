@@ -7,7 +7,7 @@ alone. One that was alone with a worker that died, and was there at
 """
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from workflow.effects import Effects
 from workflow.errors import WorkerLost
@@ -21,9 +21,16 @@ from workflow.worker.identity import is_running
 log = logging.getLogger(__name__)
 
 
-def is_dead(worker: WorkerInfo, now: datetime) -> bool:
-    """Its lease is over, or it ran on this host and is gone."""
-    return worker.expires_at <= now or is_running(worker.host, worker.pid) is False
+# A process that is there, and silent, may be computing without releasing Python's interpreter lock.
+PATIENT_LEASES = 20
+
+
+def is_dead(worker: WorkerInfo, now: datetime, lease: timedelta) -> bool:
+    """Its process is gone, or its lease is over; long over, if the process is seen to be there."""
+    running = is_running(worker.host, worker.pid)
+    if running:
+        return worker.expires_at + PATIENT_LEASES * lease <= now
+    return running is False or worker.expires_at <= now
 
 
 def bury(tx: Transaction, dead: WorkerInfo, *, max_deliveries: int, now: datetime) -> None:

@@ -136,17 +136,16 @@ class Intake:
         now: datetime,
         taken: list[Delivery],
     ) -> None:
-        """Takes one, or empties the hand for one, or leaves them until slow handlers have ended."""
+        """Takes one, or sees to it that the hand is emptied for it."""
         slow = len(self.slow_runs())
         for queue in queues:
-            for found in self._broker.fetch(tx, queue, 1, suspects=True):
-                alone = found.deaths > 1
-                if alone and slow:
-                    continue
-                if self.in_hand > slow:
+            # One that goes to wait for a lock, or whose incident has ended, makes way for the next.
+            while found := self._broker.fetch(tx, queue, 1, suspects=True):
+                alone = found[0].deaths > 1
+                if self.in_hand > (0 if alone else slow):
                     self._clearing = (self.in_hand, slow)
                     return
-                self._admit(tx, queue, [found], worker_id, now, taken)
+                self._admit(tx, queue, found, worker_id, now, taken)
                 if taken:
                     self._suspect = taken[0]
                     self._suspect_stays_alone = alone

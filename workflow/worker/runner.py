@@ -18,7 +18,7 @@ from queue import Empty, SimpleQueue
 from workflow.context import Attempt, current_attempt
 from workflow.effects import Effects
 from workflow.encoding import decode, storable
-from workflow.errors import HandlerTimeout
+from workflow.errors import HandlerTimeout, StoreUnavailable
 from workflow.model import Delivery
 from workflow.registry import Handler, Registry
 
@@ -40,7 +40,11 @@ class Failure:
 
 @dataclass(kw_only=True, slots=True, eq=False)
 class Outcome:
-    """What came of an attempt. ``skipped``: it was not begun, as its incident was about to end."""
+    """What came of an attempt.
+
+    ``skipped``: it counts for nothing, and the message is as before. Its incident was about to end
+    and it was not begun, or the database was away.
+    """
 
     delivery: Delivery
     started_at: datetime
@@ -205,6 +209,7 @@ class Runner:
             return True
         attempt = Attempt(self._engine, delivery, self.barrier.wait)
         failure = None
+        skip = False
         token = current_attempt.set(attempt)
         try:
             handler.function(
@@ -216,6 +221,7 @@ class Runner:
                 }
             )
         except BaseException as raised:  # noqa: BLE001 - the handler's own affair, told in the log
+            skip = attempt.store_failed and isinstance(raised, StoreUnavailable)
             failure = _failure(handler, delivery, raised)
         finally:
             current_attempt.reset(token)
@@ -226,7 +232,10 @@ class Runner:
             del self._runs[run.thread_id]
             if failure is None and attempt.effects.ended:
                 self._ending.update(each.incident_id for each in attempt.effects.ended)
-        self._finish(run, attempt.effects if failure is None else None, failure=failure)
+        if skip:
+            self._finish(run, skipped=True)
+        else:
+            self._finish(run, attempt.effects if failure is None else None, failure=failure)
         return True
 
     def _finish(
@@ -262,12 +271,12 @@ def _failure(handler: Handler, delivery: Delivery, error: BaseException) -> Fail
     try:
         text = str(error).strip().split("\n")[0][:500]
         full = "".join(traceback.format_exception(type(error), error, trace))
-    except Exception as worse:  # noqa: BLE001
+    except BaseException as worse:  # noqa: BLE001
         text = f"(and telling why failed: {type(worse).__name__})"
         full = "".join(traceback.format_tb(trace)) + f"{type(error).__name__}: {text}\n"
     try:
         retry_seconds = handler.retry_seconds(error, delivery.retries)
-    except Exception as worse:  # noqa: BLE001
+    except BaseException as worse:  # noqa: BLE001
         retry_seconds = None
         full += f"\nThere is no retry, as backoff failed: {type(worse).__name__}: {worse}\n"
     summary = f"{type(error).__name__}: {text}"

@@ -75,6 +75,7 @@ class Worker:
             broker=broker, registry=registry, runner=self._runner, threads=threads
         )
         self._id = ""
+        self._announced = ""
         # Finished and not yet committed; taken and to be given back.
         self._unsettled: list[Outcome] = []
         self._returning: list[Delivery] = []
@@ -173,7 +174,7 @@ class Worker:
             with self._database.writing(connection, durable=bool(outcomes)) as tx:
                 ended = settle(tx, outcomes, now)
                 worker_id = self._stay_known(tx, now, renewing=chores.renewing)
-                self._do(tx, chores, now)
+                self._do(tx, chores, worker_id, now)
                 if outcomes or chores:
                     # Either may have freed messages, and our own commits do not wake us.
                     self._intake.expect()
@@ -236,7 +237,7 @@ class Worker:
             reconcile=self._reconcile,
         )
 
-    def _do(self, tx: Transaction, chores: _Chores, now: datetime) -> None:
+    def _do(self, tx: Transaction, chores: _Chores, worker_id: str, now: datetime) -> None:
         for other in chores.dead:
             bury(tx, other, max_deliveries=self._settings.max_deliveries, now=now)
         if chores.due:
@@ -247,7 +248,7 @@ class Worker:
         messages.give_back(tx, chores.returning)
         if chores.reconcile:
             # After a failed commit: messages may be ours in the database that we never saw.
-            held = messages.held_by(tx, self._id)
+            held = messages.held_by(tx, worker_id)
             messages.release(tx, [each.id for each in held if not self._holds(each)])
         if chores.renewing:
             messages.release(tx, [each.id for each in messages.held_by_nobody(tx)])
@@ -269,12 +270,13 @@ class Worker:
 
         Then what we had is theirs, and what we still run comes to nothing.
         """
-        if renewing:
-            known = workers.renew(tx, self._id, now + self._lease())
-        else:
-            known = workers.is_known(tx, self._id)
-        if known:
-            return self._id
+        for worker_id in {self._id, self._announced}:
+            if renewing:
+                known = workers.renew(tx, worker_id, now + self._lease())
+            else:
+                known = workers.is_known(tx, worker_id)
+            if known:
+                return worker_id
         log.warning("worker %s was taken for dead; it starts over", self._id)
         self._drop(self._runner.take_back())
         return self._announce(tx, now)
@@ -286,7 +288,7 @@ class Worker:
         self._look_for_dead_at = clock + LOOK_FOR_DEAD_SECONDS
         with self._database.reading(connection) as tx:
             others = [each for each in workers.all_workers(tx) if each.id != self._id]
-        return [each for each in others if is_dead(each, now)]
+        return [each for each in others if is_dead(each, now, self._lease())]
 
     def _ask_next_due(self, connection: Transaction) -> None:
         with self._database.reading(connection) as tx:
@@ -329,6 +331,8 @@ class Worker:
             expires_at=now + self._lease(),
         )
         workers.register(tx, info)
+        # Known from the commit on, also if its answer is lost.
+        self._announced = info.id
         return info.id
 
     def _lease(self) -> timedelta:
