@@ -70,6 +70,7 @@ def main(processes: int, threads: int, verbose: bool, modules: tuple[str, ...]) 
         grace_seconds=settings.grace_seconds,
         on_ready=_say_ready,
     )
+    _survive_broken_pipes(supervisor.stop)
     supervisor.run()
 
 
@@ -88,23 +89,23 @@ def run_worker(
     engine = current_engine()
     worker = engine.worker(threads=threads)
     stop_with_parent(worker)
-    _survive_broken_pipes(worker)
+    _survive_broken_pipes(lambda: _stop_with_supervisor(worker))
     # The supervisor's word counts. Ctrl-C in a terminal reaches us too, and would be a second one.
     with stop_on_signals(worker, [signal.SIGTERM]):
         worker.run(on_ready=ready)
 
 
-def _survive_broken_pipes(worker: Stoppable) -> None:
+def _survive_broken_pipes(stop: Callable[[], None]) -> None:
     """``manager.py | head``: when nobody reads what handlers print, that is not their failure."""
+    sys.stdout = _Output(sys.stdout, stop)
+    sys.stderr = _Output(sys.stderr, stop)
 
-    def stop_all() -> None:
-        worker.stop()
-        supervisor = multiprocessing.parent_process()
-        if supervisor is not None and supervisor.is_alive() and supervisor.pid is not None:
-            os.kill(supervisor.pid, signal.SIGTERM)
 
-    sys.stdout = _Output(sys.stdout, stop_all)
-    sys.stderr = _Output(sys.stderr, stop_all)
+def _stop_with_supervisor(worker: Stoppable) -> None:
+    worker.stop()
+    supervisor = multiprocessing.parent_process()
+    if supervisor is not None and supervisor.is_alive() and supervisor.pid is not None:
+        os.kill(supervisor.pid, signal.SIGTERM)
 
 
 class _Output(io.TextIOBase):
