@@ -38,7 +38,8 @@ class Settings:
         "WORKFLOW_LEASE_SECONDS",
         30.0,
         "How long a worker may be silent before its messages are given to others. Workers renew "
-        "it three times as often. One that died on the same host is noticed within a second.",
+        "it three times as often. On the same host, one that died is noticed within a second, and "
+        "one whose process is still there is given twenty times as long.",
     )
     grace_seconds: float = _setting(
         "WORKFLOW_GRACE_SECONDS",

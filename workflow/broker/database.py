@@ -15,7 +15,7 @@ class DatabaseBroker:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._seen: int | None = None
-        self.poll_seconds = 0.02 if database.is_sqlite else 0.04
+        self.poll_seconds = 0.03 if database.is_sqlite else 0.04
 
     def arrived(self, connection: Transaction) -> bool:
         if not self._database.is_sqlite:

@@ -1,7 +1,5 @@
 """``python manager.py``: worker processes under a supervisor."""
 
-import contextlib
-import io
 import logging
 import multiprocessing
 import os
@@ -9,11 +7,11 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
-from typing import TextIO
 
 import click
 
 from workflow.api import current_engine, registry
+from workflow.commands.output import survive_broken_pipes
 from workflow.errors import ConfigurationError, WorkflowError
 from workflow.settings import Settings
 from workflow.worker.loading import load_handlers
@@ -70,7 +68,7 @@ def main(processes: int, threads: int, verbose: bool, modules: tuple[str, ...]) 
         grace_seconds=settings.grace_seconds,
         on_ready=_say_ready,
     )
-    _survive_broken_pipes(supervisor.stop)
+    survive_broken_pipes(supervisor.stop)
     supervisor.run()
 
 
@@ -89,16 +87,10 @@ def run_worker(
     engine = current_engine()
     worker = engine.worker(threads=threads)
     stop_with_parent(worker)
-    _survive_broken_pipes(lambda: _stop_with_supervisor(worker))
+    survive_broken_pipes(lambda: _stop_with_supervisor(worker))
     # The supervisor's word counts. Ctrl-C in a terminal reaches us too, and would be a second one.
     with stop_on_signals(worker, [signal.SIGTERM]):
         worker.run(on_ready=ready)
-
-
-def _survive_broken_pipes(stop: Callable[[], None]) -> None:
-    """``manager.py | head``: when nobody reads what handlers print, that is not their failure."""
-    sys.stdout = _Output(sys.stdout, stop)
-    sys.stderr = _Output(sys.stderr, stop)
 
 
 def _stop_with_supervisor(worker: Stoppable) -> None:
@@ -106,32 +98,6 @@ def _stop_with_supervisor(worker: Stoppable) -> None:
     supervisor = multiprocessing.parent_process()
     if supervisor is not None and supervisor.is_alive() and supervisor.pid is not None:
         os.kill(supervisor.pid, signal.SIGTERM)
-
-
-class _Output(io.TextIOBase):
-    """A stream that goes to nowhere from the moment that its reader has gone."""
-
-    def __init__(self, stream: TextIO, on_broken: Callable[[], None]) -> None:
-        self._stream = stream
-        self._on_broken = on_broken
-
-    def write(self, text: str) -> int:
-        try:
-            return self._stream.write(text)
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
-            self._on_broken()
-            return len(text)
-
-    def flush(self) -> None:
-        with contextlib.suppress(BrokenPipeError):
-            self._stream.flush()
-
-    def fileno(self) -> int:
-        return self._stream.fileno()
-
-    def isatty(self) -> bool:
-        return self._stream.isatty()
 
 
 def configure_logging(level: int) -> None:

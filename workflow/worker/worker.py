@@ -202,7 +202,7 @@ class Worker:
             self._drop(self._runner.forget(ended))
 
     def _nothing_to_do(self, now: datetime) -> bool:
-        """What an idle worker asks itself fifty times a second."""
+        """What an idle worker asks itself many times a second."""
         return not (
             self._intake.hungry
             or self._intake.in_hand
