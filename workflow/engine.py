@@ -25,20 +25,17 @@ from workflow.encoding import decode, encode, encode_dict
 from workflow.errors import InvalidData, NotInHandler, StoreUnavailable, UnknownIncident
 from workflow.identifiers import canonical_uuid
 from workflow.model import (
-    Edge,
     Ending,
-    Incident,
     IncidentStatus,
-    MessageStatus,
     PersistedItem,
-    Step,
-    WorkerInfo,
 )
+from workflow.outbox import Outbox
 from workflow.registry import HandlerFunction, Registry
 from workflow.settings import Settings
-from workflow.store import history, incidents, messages, persisted, workers
+from workflow.store import incidents, messages, persisted
 from workflow.store.apply import apply
 from workflow.store.database import Database, Transaction
+from workflow.views import Views
 from workflow.worker.signals import stop_on_signals
 from workflow.worker.worker import Worker
 
@@ -48,7 +45,7 @@ T = TypeVar("T")
 IncidentId = str | UUID
 
 
-class Engine:
+class Engine(Views):
     """One workflow system: a database, and the handlers that this process has for its queues.
 
     Inside a handler, what its methods do belongs to that handler's message: it happens when the
@@ -64,7 +61,7 @@ class Engine:
         self.handler = self.registry.handler
         self._opening = threading.Lock()
         self._database: Database | None = None
-        self._unsent: dict[threading.Thread, Effects] = {}
+        self._outbox = Outbox()
         self._known: set[str] = set()
         _engines.add(self)
 
@@ -84,18 +81,19 @@ class Engine:
 
     def close(self) -> None:
         """Closes the database. What was sent and not flushed is not sent; a warning says so."""
-        if unsent := sum(len(each.sent) + len(each.ended) for each in self._unsent.values()):
-            log.warning("%d messages were sent but never flushed: call FlushMessages()", unsent)
-        self._unsent.clear()
+        if self._outbox:
+            log.warning(
+                "%d messages were sent but never flushed: call FlushMessages()", len(self._outbox)
+            )
+        self._outbox.clear()
         with self._opening:
             if self._database is not None:
                 self._database.close()
                 self._database = None
 
     def forget_parent(self) -> None:
-        """In a forked child: the connections are the parent's, and what it has not flushed."""
+        """In a forked child: the connections are the parent's."""
         self._opening = threading.Lock()
-        self._unsent = {}
         if self._database is not None:
             self._database.forget_parent()
 
@@ -199,23 +197,6 @@ class Engine:
         with self._writing() as tx:
             return incidents.resume(tx, known, _now()) or 0
 
-    def incident(self, incident_id: IncidentId) -> Incident:
-        """The incident as it is now.
-
-        Raises:
-            UnknownIncident: there is no such incident.
-        """
-        canonical = canonical_uuid(incident_id)
-        with self._reading() as tx:
-            found = incidents.get(tx, canonical)
-        if found is None:
-            raise UnknownIncident(incident_id)
-        return found
-
-    def newest_incidents(self, limit: int = 20) -> list[Incident]:
-        with self._reading() as tx:
-            return incidents.newest(tx, limit)
-
     # Messages.
 
     def send(
@@ -271,7 +252,7 @@ class Engine:
         Raises:
             StoreUnavailable: the database cannot be reached or written.
         """
-        effects = self._unsent.get(threading.current_thread())
+        effects = self._outbox.mine()
         if not effects or self._attempt() is not None:
             return 0
         count = len(effects.sent)
@@ -282,7 +263,7 @@ class Engine:
                 known = messages.recorded(tx, [each.id for each in effects.sent])
                 effects.sent = [each for each in effects.sent if each.id not in known]
             apply(tx, [effects], _now())
-        del self._unsent[threading.current_thread()]
+        self._outbox.empty_mine()
         return count
 
     # What handlers keep.
@@ -366,26 +347,6 @@ class Engine:
         result = decode(text)
         return result
 
-    # Looking.
-
-    def counts(self, incident_id: IncidentId) -> dict[MessageStatus, int]:
-        """How many messages of the incident are in each status."""
-        return self._read(incident_id, history.counts)
-
-    def edges(self, incident_id: IncidentId) -> list[Edge]:
-        """The incident's messages, folded by sender, receiver and status."""
-        return self._read(incident_id, history.edges)
-
-    def steps(self, incident_id: IncidentId) -> list[Step]:
-        """Every message of the incident, oldest first."""
-        return self._read(incident_id, lambda tx, known: list(history.steps(tx, known)))
-
-    def workers(self) -> list[WorkerInfo]:
-        """The workers whose lease is running, of all processes and hosts."""
-        now = _now()
-        with self._reading() as tx:
-            return [each for each in workers.all_workers(tx) if each.expires_at > now]
-
     # Inside.
 
     @contextmanager
@@ -407,20 +368,13 @@ class Engine:
                 attempt.store_failed = True
             raise
 
-    def _read(self, incident_id: IncidentId, query: Callable[[Transaction, str], T]) -> T:
-        known = self._require(incident_id)
-        with self._reading() as tx:
-            return query(tx, known)
-
     def _attempt(self) -> Attempt | None:
         attempt = current_attempt.get()
         return attempt if attempt is not None and attempt.engine is self else None
 
     def _effects(self) -> Effects:
         attempt = self._attempt()
-        if attempt is not None:
-            return attempt.effects
-        return self._unsent.setdefault(threading.current_thread(), Effects())
+        return self._outbox.mine() if attempt is None else attempt.effects
 
     def _end(self, incident_id: IncidentId, status: IncidentStatus, reason: str) -> None:
         attempt = self._attempt()

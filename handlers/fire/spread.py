@@ -166,11 +166,7 @@ def spread(
             )
             head = max(CALM_RATE, HEAD_SHARE * float(np.hypot(east, north).mean()))
             step_hours = cell_metres / head / 3600.0
-            calm = P_H * moisture_factor(wet)
-            chances = [
-                np.minimum(calm * slope * _wind_factor(east, north, elevation, *each), 1.0)
-                for slope, each in zip(uphill, _NEIGHBOURS, strict=True)
-            ]
+            chances = _chances(elevation, uphill, east, north, wet)
         now += step_hours
         if now > hours:
             break
@@ -190,6 +186,17 @@ def spread(
         south=elevation.south,
         cell_degrees=elevation.cell_degrees,
     )
+
+
+def _chances(
+    elevation: Grid, uphill: list[Array], east: Array, north: Array, moisture: Array
+) -> list[Array]:
+    """p for each cell as the target, by the way that the fire comes."""
+    calm = P_H * moisture_factor(moisture)
+    return [
+        np.minimum(calm * slope * _wind_factor(east, north, elevation, *each), 1.0)
+        for slope, each in zip(uphill, _NEIGHBOURS, strict=True)
+    ]
 
 
 def _box_around(burning: npt.NDArray[np.bool_]) -> tuple[slice, slice]:
