@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from layout import ROOT
 from workflow import Engine, Settings
 
-ROOT = Path(__file__).parents[1]
 WAIT_SECONDS = 60
 
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from conftest import ROOT
+from layout import ROOT
 from workflow import Engine
 
 

@@ -2,18 +2,16 @@
 
 import json
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from conftest import ROOT
 from handlers.fire.inputs import read_terrain
 from handlers.fire.spread import Grid, write_ascii
+from layout import ROOT, WORKFLOWS
 from workflow import MessageStatus
 from workflow.progress import follow
 
-WORKFLOWS = Path(__file__).parents[1] / "workflows"
 KILLED_IN = 7
 STEPS = {
     ("weather_data", "example.py"): 1,

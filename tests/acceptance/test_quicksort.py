@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from conftest import ROOT
 from handlers import quicksort
+from layout import ROOT
 from workflow import MessageStatus
 from workflow.progress import follow
 

@@ -13,7 +13,7 @@ import pytest
 
 import example
 import workflow
-from conftest import ROOT
+from layout import ROOT
 from workflow import Settings
 from workflow.commands import graph, manager
 

@@ -3,12 +3,10 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-WORKFLOWS = Path(__file__).parents[1] / "workflows"
+from layout import ROOT, WORKFLOWS
 
 
 def run(folder, *arguments, **environment):

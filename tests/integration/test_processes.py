@@ -5,15 +5,12 @@ import re
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from conftest import ROOT
+from layout import ROOT, WORKFLOWS
 from workflow import MessageStatus
 from workflow.progress import follow
-
-WORKFLOWS = Path(__file__).parents[1] / "workflows"
 
 
 def finish(engine, incident):

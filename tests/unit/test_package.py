@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import workflow
+from layout import ROOT
 
-ROOT = Path(__file__).parents[2]
 HEAVY = ("sqlalchemy", "alembic", "click", "graphviz", "numpy", "multiprocessing", "sqlite3")
 
 
