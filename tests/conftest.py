@@ -60,7 +60,8 @@ class Script:
         )
         self.lines: list[str] = []
         self._new: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self) -> None:
         assert self.process.stdout is not None
@@ -92,6 +93,8 @@ class Script:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(WAIT_SECONDS)
+        # Nobody can write to it any more, so the reader comes to its end.
+        self._reader.join(WAIT_SECONDS)
         if self.process.stdout is not None:
             self.process.stdout.close()
 
